@@ -1,0 +1,84 @@
+"""The URL's parameters in the words of the driver: asyncpg knows most of libpq's, and cannot honour all of them."""
+
+import ssl
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import SecretStr
+from sqlalchemy import URL
+
+from app.database.url import parse
+
+#: Where to connect, which SQLAlchemy reads from the URL itself.
+ADDRESS = {"host", "port"}
+
+#: What asyncpg reads from a connection string as libpq does.
+SAME_MEANING = {
+    "application_name",
+    "client_encoding",
+    "gsslib",
+    "krbsrvname",
+    "options",
+    "passfile",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslpassword",
+    "sslrootcert",
+    "target_session_attrs",
+}
+
+#: What asks for nothing when it has one of these values.
+NOTHING_ASKED = {
+    "channel_binding": {"disable", "prefer"},
+    "gssencmode": {"disable", "prefer"},
+    "keepalives": {"0"},
+    "sslsni": {"1"},
+}
+
+
+def translate(database_url: SecretStr) -> tuple[URL, dict[str, Any]]:
+    """The URL for SQLAlchemy, and connect arguments that a URL cannot carry.
+
+    Raises:
+        ValueError: not a Postgres URL, or one with a parameter that asyncpg cannot honour.
+    """
+    url = parse(database_url)
+    parameters = {name: str(value) for name, value in url.query.items()}
+    address = {name: parameters.pop(name) for name in ADDRESS & parameters.keys()}
+    # The settings have one of their own, as for every driver.
+    parameters.pop("connect_timeout", None)
+    arguments: dict[str, Any] = {}
+    if parameters.get("channel_binding") == "require" or parameters.get("sslrootcert") == "system":
+        arguments["ssl"] = verified_tls(parameters)
+    for name in parameters.keys() - SAME_MEANING:
+        if parameters.pop(name) not in NOTHING_ASKED.get(name, set()):
+            raise ValueError(f"asyncpg cannot honour the parameter {name}: take it out of the URL.")
+    if parameters:
+        arguments["dsn"] = f"postgresql:///?{urlencode(parameters)}"
+    return url.set(query=address), arguments
+
+
+def verified_tls(parameters: dict[str, str]) -> ssl.SSLContext:
+    """TLS that verifies the server's certificate; takes what it has honoured out of the parameters.
+
+    asyncpg has no channel binding, which ties the login to the certificate that the server shows. Where the URL
+    requires it, verification takes its place: that too keeps anybody else from posing as the server. It needs a
+    certificate from a public authority, as hosted databases have, or the authority's own in sslrootcert.
+    """
+    parameters.pop("channel_binding", None)
+    parameters.pop("sslmode", None)
+    root = parameters.pop("sslrootcert", "system")
+    context = ssl.create_default_context(cafile=None if root == "system" else root)
+    if certificate := parameters.pop("sslcert", None):
+        context.load_cert_chain(certificate, parameters.pop("sslkey", None), parameters.pop("sslpassword", None))
+    return context
+
+
+def backend_pid(connection: Any) -> int:
+    """The server process that the other end named when the connection was made."""
+    return int(connection.get_server_pid())

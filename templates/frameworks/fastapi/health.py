@@ -1,0 +1,44 @@
+"""Whether the process runs, and whether the database answers it."""
+
+import logging
+from http import HTTPStatus
+from typing import Literal
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.concurrency import within
+from app.database.check import ping
+from app.problems import Problem
+
+log = logging.getLogger(__name__)
+
+#: Seconds that the database has to answer. It is shorter than waking may take: who asks wants to know now.
+READY_TIMEOUT = 2
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/health")
+async def health() -> Health:
+    """Answer while the process runs; never asks the database, which such a question would keep awake."""
+    return Health()
+
+
+@router.get(
+    "/ready",
+    responses={HTTPStatus.SERVICE_UNAVAILABLE: {"model": Problem, "description": "The database does not answer"}},
+)
+async def ready() -> Health:
+    """Answer when the database does; for people and smoke tests, not for probes."""
+    try:
+        await within(READY_TIMEOUT, ping)
+    except (SQLAlchemyError, TimeoutError) as error:
+        log.warning("The database did not answer: %s: %s", type(error).__name__, error)
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer.") from None
+    return Health()

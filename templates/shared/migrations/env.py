@@ -1,0 +1,47 @@
+"""Alembic's environment: migrations run on the direct URL, with the service's models, engine and patience."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlmodel import SQLModel
+
+from app import logs
+from app.database.engine import build_engine
+from app.notes import models as models
+from app.settings import settings_or_exit
+
+#: Any number that no other advisory lock in this database uses. A transaction holds it, so that of several upgrades
+#: at once the first migrates and the others find nothing left to do.
+LOCK = 2_126_013_117
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=SQLModel.metadata)
+    with context.begin_transaction():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        context.run_migrations()
+
+
+async def run() -> None:
+    settings = settings_or_exit()
+    engine = build_engine(settings.migration_url(), settings)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(migrate)
+    finally:
+        await engine.dispose()
+
+
+def print_sql() -> None:
+    """alembic upgrade --sql: the statements, without a database."""
+    context.configure(dialect_name="postgresql", target_metadata=SQLModel.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+logs.configure()
+if context.is_offline_mode():
+    print_sql()
+else:
+    asyncio.run(run())

@@ -1,0 +1,1 @@
+{% include "frameworks/" ~ cookiecutter.framework ~ "/concurrency/" ~ cookiecutter._drivers[cookiecutter.driver].flavour ~ ".py" %}

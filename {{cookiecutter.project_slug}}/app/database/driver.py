@@ -1,0 +1,1 @@
+{% include "clients/" ~ cookiecutter._drivers[cookiecutter.driver].client ~ ".py" %}

@@ -1,0 +1,87 @@
+"""A provider's connection string, read once: its parts, and what its host says about the other end."""
+
+import re
+from typing import Literal
+from urllib.parse import parse_qsl, unquote
+
+from pydantic import SecretStr
+from sqlalchemy import URL
+
+#: A direct endpoint is the database server; a pooled one is a pooler that shares its connections by transaction.
+Endpoint = Literal["direct", "pooled"]
+
+DIALECT = "{{ cookiecutter._drivers[cookiecutter.driver].dialect }}"
+
+DEFAULT_PORT = 5432
+
+#: Supabase serves its transaction pooler on this port; on 5432 the same host keeps one server connection per client.
+SUPABASE_POOLER_PORT = 6543
+
+#: What a URL may ask of a connection: libpq's parameters, as its documentation lists them.
+PARAMETERS = """
+application_name channel_binding client_encoding connect_timeout dbname fallback_application_name gssdelegation
+gssencmode gsslib host hostaddr keepalives keepalives_count keepalives_idle keepalives_interval krbsrvname
+load_balance_hosts max_protocol_version min_protocol_version options passfile password port replication
+require_auth requirepeer service ssl_max_protocol_version ssl_min_protocol_version sslcert sslcertmode sslcrl
+sslcrldir sslkey sslmode sslnegotiation sslpassword sslrootcert sslsni target_session_attrs tcp_user_timeout user
+"""
+
+
+def parse(database_url: SecretStr) -> URL:
+    """A SQLAlchemy URL from a connection string as a provider prints it.
+
+    Takes postgres:// and postgresql://, percent-encoded user names and passwords, IPv6 addresses, several hosts and
+    unix sockets. A known provider is asked for TLS even where its URL does not say so, and verify-full without
+    sslrootcert means the public authorities.
+
+    Raises:
+        ValueError: not such a string. The message names the part that is wrong and never quotes a secret.
+    """
+    found = re.fullmatch(
+        r"(?:postgres|postgresql)(?:\+\w+)?://(?P<authority>[^/?#]*)(?:/(?P<database>[^?#]*))?(?:\?(?P<query>[^#]*))?",
+        database_url.get_secret_value().strip(),
+    )
+    if not found:
+        raise ValueError("It is not a Postgres URL: it should look like postgresql://user:password@host/database.")
+    credentials, _, hosts = found["authority"].rpartition("@")
+    user, _, password = credentials.partition(":")
+    query = dict(parse_qsl((found["query"] or "").replace("+", "%2B"), keep_blank_values=True))
+    for name in sorted(query.keys() - set(PARAMETERS.split())):
+        raise ValueError(f"Postgres clients do not know the parameter {name}: take it out of the URL.")
+    addresses = [address(text) for text in hosts.split(",") if text]
+    url = URL.create(
+        DIALECT,
+        username=unquote(query.pop("user", "") or user) or None,
+        password=unquote(password) or query.pop("password", None),
+        database=unquote(query.pop("dbname", "") or found["database"] or "") or None,
+        query=query,
+    )
+    if len(addresses) == 1 and not addresses[0][0].startswith("/"):
+        url = url.set(host=addresses[0][0], port=addresses[0][1])
+    elif addresses:
+        hosts = ",".join(host for host, _ in addresses)
+        ports = ",".join(str(port or DEFAULT_PORT) for _, port in addresses)
+        url = url.update_query_dict({"host": hosts, "port": ports})
+    if endpoint(url) and "sslmode" not in url.query:
+        url = url.update_query_dict({"sslmode": "require"})
+    if url.query.get("sslmode") == "verify-full" and "sslrootcert" not in url.query:
+        url = url.update_query_dict({"sslrootcert": "system"})
+    return url
+
+
+def address(text: str) -> tuple[str, int | None]:
+    """A host, an IPv6 address in brackets or a percent-encoded socket folder, and its port."""
+    found = re.fullmatch(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>\d*))?", text)
+    if not found:
+        raise ValueError("Its host or port is malformed; in a password, write @ as %40, / as %2F and : as %3A.")
+    return found["ipv6"] or unquote(found["host"]), int(found["port"]) if found["port"] else None
+
+
+def endpoint(url: URL) -> Endpoint | None:
+    """Which kind of endpoint a known provider's host is; None for any other host."""
+    host = url.host or ""
+    if host.endswith(".neon.tech"):
+        return "pooled" if host.split(".")[0].endswith("-pooler") else "direct"
+    if host.endswith((".supabase.com", ".supabase.co")):
+        return "pooled" if url.port == SUPABASE_POOLER_PORT else "direct"
+    return None

@@ -1,0 +1,81 @@
+"""Logs as Cloud Logging reads them: one JSON object a line, tied to the request's trace; plain lines in a terminal."""
+
+import json
+import logging
+import logging.config
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+#: The fields that tie a line to the request being handled, empty outside of one.
+trace_fields: ContextVar[dict[str, Any] | None] = ContextVar("trace_fields", default=None)
+
+SEVERITIES = {logging.WARNING: "WARNING", logging.ERROR: "ERROR", logging.CRITICAL: "CRITICAL", logging.DEBUG: "DEBUG"}
+
+
+class JSONFormatter(logging.Formatter):
+    """A record as the JSON object that Cloud Logging turns into a log entry.
+
+    Fields given as extra={"fields": {...}} become fields of the entry.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        if record.exc_info:
+            # Error Reporting groups by a traceback that stands in the message.
+            message = f"{message}\n{self.formatException(record.exc_info)}"
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "severity": SEVERITIES.get(record.levelno, "INFO"),
+            "message": message,
+            "logger": record.name,
+            **(trace_fields.get() or {}),
+            **getattr(record, "fields", {}),
+        }
+        return json.dumps(entry, default=str, ensure_ascii=False)
+
+
+def formatter() -> logging.Formatter:
+    """Lines for people where standard output is a terminal, else JSON."""
+    if sys.stdout.isatty():
+        return logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+    return JSONFormatter()
+
+
+def config(level: str = "INFO") -> dict[str, Any]:
+    """The logging configuration, for logging.config.dictConfig: every record to standard output."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": formatter}},
+        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+        "root": {"level": level, "handlers": ["stdout"]},
+    }
+
+
+def configure(level: str = "INFO") -> None:
+    logging.config.dictConfig(config(level))
+
+
+def trace_of(headers: dict[str, str], project: str | None) -> dict[str, Any]:
+    """The log fields for a request's trace, from the W3C traceparent header or Google's older one.
+
+    Header names are in lower case. Without a project there is no trace to name.
+    """
+    trace = span = sampled = ""
+    if traceparent := headers.get("traceparent"):
+        _, trace, span, flags = [*traceparent.split("-"), "", "", "", ""][:4]
+        sampled = flags[-1:]
+    elif context := headers.get("x-cloud-trace-context"):
+        trace, _, rest = context.partition("/")
+        span, _, options = rest.partition(";")
+        span = f"{int(span):016x}" if span.isdecimal() else ""
+        sampled = options.removeprefix("o=")
+    if not (project and trace):
+        return {}
+    return {
+        "logging.googleapis.com/trace": f"projects/{project}/traces/{trace}",
+        "logging.googleapis.com/spanId": span,
+        "logging.googleapis.com/trace_sampled": sampled == "1",
+    }

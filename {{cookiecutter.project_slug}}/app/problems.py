@@ -1,0 +1,75 @@
+"""What goes wrong, as one shape: RFC 9457 problem documents, without SQL, URL or traceback."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+MEDIA_TYPE = "application/problem+json"
+
+#: Seconds after which a client may try again; a suspended database wakes well within them.
+RETRY_AFTER = 5
+
+#: SQLSTATEs of writes that another row stands against: unique, foreign key and exclusion constraints.
+CONFLICTS = {"23505", "23503", "23P01"}
+
+#: Classes of SQLSTATE by which Postgres and poolers say "not now": connection lost, no resources, shutting down,
+#: transaction rolled back because of another.
+PASSING_CLASSES = ("08", "40", "53", "57")
+
+
+class InvalidInput(BaseModel):
+    location: str = Field(examples=["body.title"])
+    detail: str = Field(examples=["String should have at least 1 character"])
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str = Field(default="about:blank", examples=["about:blank"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str | None = Field(default=None, examples=["There is no note 7."])
+    errors: list[InvalidInput] | None = Field(default=None, examples=[None])
+
+    @classmethod
+    def of(cls, status: int, detail: str | None = None, errors: list[InvalidInput] | None = None) -> "Problem":
+        return cls(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        headers = {"content-type": MEDIA_TYPE}
+        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["retry-after"] = str(RETRY_AFTER)
+        return headers
+
+    @property
+    def body(self) -> bytes:
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def database_problem(error: SQLAlchemyError) -> Problem:
+    """What a client is told of a database error: 409, 503 or 500."""
+    sqlstate = sqlstate_of(error)
+    if sqlstate in CONFLICTS:
+        return Problem.of(HTTPStatus.CONFLICT, "It contradicts what is already stored.")
+    if isinstance(error, PoolTimeoutError | OperationalError | InterfaceError) or sqlstate.startswith(PASSING_CLASSES):
+        return Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The database is not available; try again shortly.")
+    return Problem.of(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def sqlstate_of(error: SQLAlchemyError) -> str:
+    """The error's SQLSTATE, or the empty string where the database gave none."""
+    original: Any = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
+
+
+def invalid_input(errors: Sequence[Any]) -> Problem:
+    """A validation error's places and reasons, without the values that were given."""
+    return Problem.of(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        errors=[InvalidInput(location=".".join(map(str, error["loc"])), detail=error["msg"]) for error in errors],
+    )

