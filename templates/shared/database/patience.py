@@ -6,8 +6,11 @@ the connection is tried again, never the work done on it: a lost answer to a COM
 
 import asyncio
 import logging
+import math
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -33,6 +36,10 @@ HOPELESS_WORDS = (
 )
 
 
+#: Seconds that the caller has, whatever the engine's patience is.
+limit: ContextVar[float] = ContextVar("limit", default=math.inf)
+
+
 def wait_while_waking(engine: Engine, seconds: float) -> None:
     """Let every new connection of this engine be tried again until one succeeds or this many seconds have passed.
 
@@ -45,7 +52,7 @@ def wait_while_waking(engine: Engine, seconds: float) -> None:
     ) -> DBAPIConnection:
         retrying = Retrying(
             retry=retry_if_exception(may_pass),
-            stop=stop_before_delay(seconds),
+            stop=stop_before_delay(min(seconds, limit.get())),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             sleep=lambda seconds: await_(asyncio.sleep(seconds)),
             before_sleep=log_attempt,
@@ -56,6 +63,16 @@ def wait_while_waking(engine: Engine, seconds: float) -> None:
         except OSError as error:
             # Some drivers raise bare network errors, which SQLAlchemy would not recognize as the database's.
             raise dialect.loaded_dbapi.OperationalError(str(error) or type(error).__name__) from error
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Shorten the patience inside the block, for who wants to know now."""
+    token = limit.set(seconds)
+    try:
+        yield
+    finally:
+        limit.reset(token)
 
 
 def may_pass(error: BaseException) -> bool:

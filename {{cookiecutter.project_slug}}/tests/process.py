@@ -1,0 +1,69 @@
+"""The service as a process of its own, started as the container starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app.settings import Settings
+from tests.servers import attempts, free_port
+
+PROJECT = Path(__file__).parent.parent
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment with these settings of the service and no others."""
+    others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    return others | {"PYTHONPATH": str(PROJECT)} | settings
+
+
+class ServiceProcess:
+    """python -m app, in a folder without a .env file, on a free port."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.port = free_port()
+        self.log = folder / f"{self.port}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app"],
+                cwd=folder,
+                env=environment(PORT=str(self.port), **settings),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+
+    def wait_until_healthy(self) -> None:
+        with self.client() as client:
+            for _ in attempts():
+                assert self.process.poll() is None, self.log.read_text()
+                with suppress(httpx.TransportError):
+                    client.get("/health")
+                    return
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The log so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def wait_for_entry(self, text: str) -> None:
+        """Return when a line of the log holds this text."""
+        for _ in attempts():
+            if text in self.log.read_text():
+                return
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """Ask the process to end, and its exit code."""
+        if self.process.poll() is None:
+            self.terminate()
+        return self.process.wait()

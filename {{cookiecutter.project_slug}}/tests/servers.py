@@ -1,0 +1,161 @@
+"""The real servers that the tests run on: an embedded Postgres, and PgBouncer where it is installed."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import sql
+
+from dev import postgres as embedded
+
+#: Seconds within which a server on this machine has started.
+START_TIMEOUT = 20
+
+
+class Endpoint(Protocol):
+    """What the service connects to; it can be taken away and brought back."""
+
+    def url(self, database: str) -> str: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Postgres:
+    """A Postgres of the tests' own. They look at it through psycopg, whichever driver the service uses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = embedded.start(folder)
+
+    def start(self) -> None:
+        self.server.start()
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def url(self, database: str = "postgres") -> str:
+        return self.server.get_uri(database)
+
+    @contextmanager
+    def connection(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            yield connection
+
+    def create_database(self, name: str, template: str = "template1") -> None:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        with self.connection() as connection:
+            connection.execute(statement)
+
+    def drop_database(self, name: str) -> None:
+        with self.connection() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def terminate_backends(self, database: str) -> int:
+        """End every connection to this database, as a database does that goes to sleep; says how many there were."""
+        with self.connection() as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [database]
+            )
+            return len(ended.fetchall())
+
+    @contextmanager
+    def locked(self, database: str, table: str) -> Iterator[psycopg.Connection]:
+        """Hold up every statement on this table inside the block."""
+        with psycopg.connect(self.url(database)) as connection:
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(table)))
+            yield connection
+
+    def wait_for_blocked(self, database: str, count: int = 1) -> None:
+        """Return when this many statements wait for a lock."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+        with self.connection() as connection:
+            for _ in attempts():
+                row = connection.execute(query, [database]).fetchone()
+                if row and row[0] >= count:
+                    return
+
+
+class PgBouncer:
+    """PgBouncer in transaction mode in front of a Postgres, as hosted databases run it."""
+
+    def __init__(self, binary: str, postgres: Postgres, folder: Path) -> None:
+        self.binary = binary
+        self.folder = folder
+        self.port = free_port()
+        (folder / "pgbouncer.ini").write_text(self.settings(postgres))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def settings(self, postgres: Postgres) -> str:
+        host = psycopg.conninfo.conninfo_to_dict(postgres.url())["host"]
+        lines = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": self.port,
+            "unix_socket_dir": "",
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "max_client_conn": 1000,
+            "server_login_retry": 1,
+        }
+        # PgBouncer refuses to run as root; the embedded Postgres has made this user for the same reason.
+        if os.geteuid() == 0:
+            lines["user"] = "pgserver"
+        settings = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        return f"[databases]\n* = host={host} user=postgres\n[pgbouncer]\n{settings}"
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?sslmode=disable"
+
+    def start(self) -> None:
+        if self.process:
+            return
+        self.process = subprocess.Popen([self.binary, "-q", self.folder / "pgbouncer.ini"])
+        wait_for_port(self.port)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+
+def pgbouncer_binary() -> str | None:
+    return shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+
+
+def wait_until_refused(port: int) -> None:
+    """Return when nothing listens on this port any more."""
+    with suppress(OSError):
+        for _ in attempts():
+            socket.create_connection(("127.0.0.1", port)).close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int) -> None:
+    for _ in attempts():
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+
+
+def attempts() -> Iterator[Any]:
+    """Turns to look for something that is about to happen.
+
+    Raises:
+        TimeoutError: it did not happen within START_TIMEOUT.
+    """
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.02)
+    raise TimeoutError(f"It did not happen within {START_TIMEOUT} seconds.")

@@ -1,0 +1,1 @@
+{% include "clients/test_" ~ cookiecutter._drivers[cookiecutter.driver].client ~ ".py" %}

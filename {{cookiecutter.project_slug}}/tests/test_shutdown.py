@@ -1,0 +1,33 @@
+"""SIGTERM, as Cloud Run sends it before it takes the container away."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.conftest import DATABASE, StartService
+from tests.servers import Postgres, free_port, wait_until_refused
+
+
+def test_request_under_way_is_finished_and_the_exit_is_clean(postgres: Postgres, start_service: StartService) -> None:
+    service = start_service()
+    with service.client() as client, ThreadPoolExecutor() as threads:
+        with postgres.locked(DATABASE, "note"):
+            request = threads.submit(client.post, "/notes", json={"title": "Milk"})
+            postgres.wait_for_blocked(DATABASE)
+            service.terminate()
+            wait_until_refused(service.port)
+        assert request.result().status_code == 201
+    assert service.stop() == 0
+
+
+def test_idle_service_exits_cleanly(start_service: StartService) -> None:
+    service = start_service()
+    with service.client() as client:
+        assert client.get("/notes").status_code == 200
+    assert service.stop() == 0
+
+
+def test_request_that_waits_for_a_sleeping_database_does_not_hold_up_the_exit(start_service: StartService) -> None:
+    url = f"postgresql://user@127.0.0.1:{free_port()}/none"
+    service = start_service(DATABASE_URL=url, DATABASE_WAKE_TIMEOUT="600")
+    with service.client() as client:
+        assert client.get("/ready").status_code == 503
+    assert service.stop() == 0

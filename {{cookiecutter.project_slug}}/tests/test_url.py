@@ -1,0 +1,89 @@
+"""Connection strings, as providers print them."""
+
+import pytest
+from pydantic import SecretStr
+
+from app.database.driver import translate
+from app.database.url import endpoint, parse
+
+NEON = "ep-cool-sun-12345.us-east-1.aws.neon.tech"
+NEON_POOLED = "ep-cool-sun-12345-pooler.us-east-1.aws.neon.tech"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_any_postgres_scheme_becomes_this_driver(scheme: str) -> None:
+    url = parse(SecretStr(f"{scheme}://user:not-a-real-secret@db.example/notes"))
+    assert url.drivername == "{{ cookiecutter._drivers[cookiecutter.driver].dialect }}"
+    assert (url.username, url.password, url.host, url.database) == ("user", "not-a-real-secret", "db.example", "notes")
+
+
+def test_percent_encoded_credentials_are_decoded_once() -> None:
+    url = parse(SecretStr("postgresql://us%40er:p%25%40%2F%3A%2520+w@db.example/notes"))
+    assert (url.username, url.password) == ("us@er", "p%@/:%20+w")
+
+
+def test_password_may_hold_an_at_sign_as_it_is() -> None:
+    assert parse(SecretStr("postgresql://user:a@b@db.example/notes")).password == "a@b"
+
+
+def test_ipv6_address() -> None:
+    url = parse(SecretStr("postgresql://user@[2001:db8::1]:6432/notes"))
+    assert (url.host, url.port) == ("2001:db8::1", 6432)
+
+
+@pytest.mark.parametrize(
+    "text", ["postgresql:///notes?host=/cloudsql/p:r:i", "postgresql://%2Fcloudsql%2Fp%3Ar%3Ai/notes"]
+)
+def test_unix_socket(text: str) -> None:
+    url, _ = translate(SecretStr(text))
+    _, keywords = url.get_dialect()().create_connect_args(url)
+    assert keywords["host"] == "/cloudsql/p:r:i"
+
+
+def test_several_hosts_keep_their_ports() -> None:
+    url, _ = translate(SecretStr("postgresql://user@one.example:5433,two.example/notes"))
+    _, keywords = url.get_dialect()().create_connect_args(url)
+    hosts, ports = keywords["host"], keywords["port"]
+    assert (hosts, ports) in [("one.example,two.example", "5433,5432"), (["one.example", "two.example"], [5433, 5432])]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"postgresql://u@{NEON}/d", "direct"),
+        (f"postgresql://u@{NEON_POOLED}/d", "pooled"),
+        ("postgresql://u@aws-0-eu-central-1.pooler.supabase.com:6543/d", "pooled"),
+        ("postgresql://u@aws-0-eu-central-1.pooler.supabase.com:5432/d", "direct"),
+        ("postgresql://u@db.abc.supabase.co/d", "direct"),
+        ("postgresql://u@db.example/d", None),
+        ("postgresql://u@neon.tech.example/d", None),
+    ],
+)
+def test_known_providers_endpoints_are_told_apart(text: str, kind: str | None) -> None:
+    assert endpoint(parse(SecretStr(text))) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "mysql://user@db.example/notes",
+        "not-a-real-secret",
+        "postgresql://user:not-a-real-secret@db.example:port/notes",
+        "postgresql://user:not-a/real-secret@db.example/notes",
+        "postgresql://user:not-a-real-secret@db.example/notes?pgbouncer=true",
+    ],
+)
+def test_what_cannot_be_used_is_refused_without_repeating_a_secret(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\.$") as refusal:
+        parse(SecretStr(text))
+    assert "real-secret" not in str(refusal.value)
+
+
+def test_refusal_names_the_parameter() -> None:
+    with pytest.raises(ValueError, match="the parameter pgbouncer"):
+        parse(SecretStr("postgresql://user@db.example/notes?pgbouncer=true"))
+
+
+def test_known_provider_is_asked_for_tls_when_its_url_is_silent() -> None:
+    assert parse(SecretStr("postgresql://u@db.abc.supabase.co/d")).query["sslmode"] == "require"
