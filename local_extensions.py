@@ -76,7 +76,7 @@ def refuse_name_of_a_requirement(answers: Mapping[str, Any]) -> None:
     requirements = [*answers["_requirements"], *(name for row in rows for name in row["requirements"])]
     names = {re.split(r"[^a-z0-9-]", requirement)[0] for requirement in requirements}
     if answers.get("project_slug") in names:
-        refuse(f"project_slug {shown(answers['project_slug'])} is the name of a package that the service needs: add a word.")
+        refuse(f"project_slug {shown(answers['project_slug'])} is a package that the service needs: add a word.")
 
 
 def refuse_combination(answers: Mapping[str, Any]) -> None:

@@ -1,0 +1,62 @@
+"""The rendered services, and one PostgreSQL with one PgBouncer for the whole session."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from combinations import TEMPLATE, BakedProject, Combination
+from servers import INSTALL_SERVERS, PgBouncer, PostgresServer, ServerBinaries, find_servers
+
+Bake = Callable[[Combination], BakedProject]
+RecordProperty = Callable[[str, object], None]
+
+
+@pytest.fixture(scope="session")
+def bake(cookies_session: Any) -> Bake:
+    """Render a combination, once in a session."""
+    baked: dict[Combination, BakedProject] = {}
+
+    def render(combination: Combination) -> BakedProject:
+        if combination not in baked:
+            result = cookies_session.bake(extra_context=combination.answers, template=str(TEMPLATE))
+            if result.exception:
+                raise result.exception
+            baked[combination] = BakedProject(combination, result.project_path)
+        return baked[combination]
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def server_binaries() -> ServerBinaries:
+    binaries = find_servers()
+    if binaries is None and os.environ.get("CI"):
+        pytest.fail(INSTALL_SERVERS)
+    if binaries is None:
+        pytest.skip(INSTALL_SERVERS)
+    return binaries
+
+
+@pytest.fixture(scope="session")
+def postgres(server_binaries: ServerBinaries) -> Iterator[PostgresServer]:
+    with PostgresServer(server_binaries) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(server_binaries: ServerBinaries, postgres: PostgresServer) -> Iterator[PgBouncer]:
+    with PgBouncer(server_binaries, postgres) as pooler:
+        yield pooler
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each combination was put through, as the tests recorded it."""
+    rows = [(name, value) for report in terminalreporter.getreports("passed") for name, value in report.user_properties]
+    if rows:
+        terminalreporter.section("combinations")
+        for name, value in sorted(rows):
+            terminalreporter.line(f"{name:<60} {value}")
+    if find_servers() is None:
+        terminalreporter.line(f"NOT TESTED on real servers. {INSTALL_SERVERS}", red=True, bold=True)

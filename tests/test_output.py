@@ -1,0 +1,173 @@
+"""Every combination's output, raw as it was rendered."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import combinations
+
+import pytest
+import yaml
+from local_extensions import flavoured
+
+from combinations import CONTEXT, DRIVERS, SUPPORTED, TEMPLATE, BakedProject, Combination
+from conftest import Bake
+
+each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
+
+#: Distributions whose packages have another name, and those that are used without an import.
+IMPORTED_AS = {"psycopg2-binary": "psycopg2"}
+
+
+@each_combination
+def test_same_files_as_every_other(bake: Bake, combination: Combination) -> None:
+    assert bake(combination).files.keys() == bake(SUPPORTED[0]).files.keys()
+
+
+@each_combination
+def test_nothing_of_jinja_is_left(bake: Bake, combination: Combination) -> None:
+    for path, text in bake(combination).files.items():
+        left = re.sub(r"\$\{\{.*?\}\}", "", text) if path.startswith(".github/") else text
+        assert not re.search(r"\{\{|\{%|\{#|%\}|cookiecutter", left), path
+
+
+@each_combination
+def test_no_trace_of_blank_lines_where_a_choice_was(bake: Bake, combination: Combination) -> None:
+    for path, text in bake(combination).files.items():
+        assert not text.startswith("\n"), path
+        assert not text.endswith("\n\n"), path
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
+        assert path.endswith((".py", ".mako")) or "\n\n\n" not in text, path
+
+
+@each_combination
+def test_data_files_parse(bake: Bake, combination: Combination) -> None:
+    for path, text in bake(combination).files.items():
+        if path.endswith(".toml"):
+            tomllib.loads(text)
+        elif path.endswith((".yaml", ".yml")):
+            yaml.safe_load(text)
+        elif path.endswith(".json"):
+            json.loads(text)
+
+
+@each_combination
+@pytest.mark.parametrize("command", ["check", "format --check"])
+def test_ruff_finds_nothing(bake: Bake, combination: Combination, command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."],
+        cwd=bake(combination).path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_combination
+def test_every_dependency_is_imported_or_is_the_driver(bake: Bake, combination: Combination) -> None:
+    project = bake(combination)
+    dependencies = tomllib.loads(project.read("pyproject.toml"))["project"]["dependencies"]
+    source = "\n".join(text for path, text in project.files.items() if path.startswith(("app/", "migrations/")))
+    imported = set(re.findall(r"^(?:from|import) (\w+)", source, re.MULTILINE))
+    driver = DRIVERS[combination.driver]["dialect"].rpartition("+")[2]
+    for dependency in dependencies:
+        name = re.split(r"[\[><=]", dependency)[0]
+        package = IMPORTED_AS.get(name, name).replace("-", "_")
+        assert package in imported | {driver}, f"Nothing imports {name}."
+
+
+@each_combination
+def test_every_import_is_a_dependency(bake: Bake, combination: Combination) -> None:
+    project = bake(combination)
+    dependencies = tomllib.loads(project.read("pyproject.toml"))["project"]["dependencies"]
+    declared = {re.split(r"[\[><=]", dependency)[0].replace("-", "_") for dependency in dependencies}
+    source = "\n".join(text for path, text in project.files.items() if path.startswith(("app/", "migrations/")))
+    imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
+    # Starlette is FastAPI's own base, which FastAPI documents as importable with it.
+    foreign = imported - sys.stdlib_module_names - declared - {"app", "starlette"}
+    assert not foreign
+
+
+@each_combination
+def test_other_drivers_are_not_mentioned_in_the_code(bake: Bake, combination: Combination) -> None:
+    own = DRIVERS[combination.driver]["dialect"]
+    others = {driver["dialect"] for driver in DRIVERS.values()} - {own}
+    for path, text in bake(combination).files.items():
+        if path.startswith("app/"):
+            assert not [other for other in others if re.search(rf"{re.escape(other)}\b", text)], path
+
+
+@each_combination
+def test_engine_has_exactly_its_own_arguments(bake: Bake, combination: Combination) -> None:
+    engine = bake(combination).read("app/database/engine.py")
+    for name, driver in DRIVERS.items():
+        for argument, *_ in driver["connect_args"]["pooled"]:
+            wanted = argument in {a for a, *_ in DRIVERS[combination.driver]["connect_args"][combination.endpoint]}
+            assert (f'"{argument}"' in engine) == wanted, f"{argument} of {name}"
+    assert ("poolclass=NullPool" in engine) == (combination.pooling_strategy == "null_pool")
+    assert ("pool_pre_ping=True" in engine) == (combination.pooling_strategy != "null_pool")
+
+
+def test_no_file_of_the_template_reads_all_three_choices() -> None:
+    choices = (
+        r"cookiecutter\.framework|_frameworks\b",
+        r"cookiecutter\.pooling_strategy|_pooling_strategies\b",
+        r"cookiecutter\.driver|_drivers\b",
+    )
+    # What describes the whole service to its reader, rather than being part of it.
+    described = {"README.md"}
+    sources = [*TEMPLATE.glob("{{*/**/*"), *TEMPLATE.glob("templates/**/*")]
+    for source in sources:
+        if source.is_file() and source.name not in described:
+            read = [choice for choice in choices if re.search(choice, source.read_text())]
+            assert len(read) < 3, source
+
+
+def test_output_differs_only_where_its_choices_do(bake: Bake) -> None:
+    """No file's text depends on all three choices, except where the README describes them."""
+    described = {"README.md"}
+    projects = [bake(combination) for combination in SUPPORTED]
+    for path in projects[0].files.keys() - described:
+        dependent = [
+            pair
+            for pair in combinations(("framework", "pooling_strategy", "driver"), 2)
+            if is_function_of(pair, path, projects)
+        ]
+        assert dependent, path
+
+
+def is_function_of(choices: tuple[str, ...], path: str, projects: list[BakedProject]) -> bool:
+    """Whether the file is the same wherever these choices are the same."""
+    texts: dict[tuple[str, ...], set[str]] = {}
+    for project in projects:
+        key = tuple(project.combination.answers[choice] for choice in choices)
+        texts.setdefault(key, set()).add(project.read(path))
+    return all(len(variants) == 1 for variants in texts.values())
+
+
+def test_sync_and_async_services_differ_in_text_only_by_the_derivation(bake: Bake) -> None:
+    """psycopg serves both, so nothing but the flavour distinguishes the two services' code."""
+    sync, asynchronous = (
+        bake(Combination(SUPPORTED[0].framework, SUPPORTED[0].pooling_strategy, driver))
+        for driver in ("psycopg", "psycopg_async")
+    )
+    written_twice = {"app/concurrency.py"}
+    described = {"README.md", "pyproject.toml"}
+    for path, text in asynchronous.files.items():
+        if path not in written_twice | described:
+            assert sync.read(path) in {text, flavoured(text, "sync")}, path
+
+
+@pytest.mark.parametrize("choice", ["framework", "pooling_strategy", "driver"])
+def test_each_choice_has_a_row_and_a_prompt(choice: str) -> None:
+    table = {"framework": "_frameworks", "pooling_strategy": "_pooling_strategies", "driver": "_drivers"}[choice]
+    assert list(CONTEXT[table]) == CONTEXT[choice] == list(CONTEXT["__prompts__"][choice])[1:]
+
+
+def test_labels_of_each_prompt_line_up() -> None:
+    for question, prompt in CONTEXT["__prompts__"].items():
+        if isinstance(prompt, dict):
+            labels = [label for name, label in prompt.items() if name != "__prompt__" and "  " in label]
+            columns = {re.search(r"  +(?=\S)", label).end() for label in labels}  # type: ignore[union-attr]
+            assert len(columns) <= 1, question
