@@ -1,0 +1,33 @@
+# What a newcomer needs: make new, make test. Both put what they install into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+OUTPUT ?= ..
+
+.DEFAULT_GOAL := help
+.PHONY: help new test check clean
+
+help: ## Show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
+
+new: .venv/group-new ## Render a service next to this checkout; ARGS="driver=asyncpg" answers, OUTPUT=folder puts it elsewhere
+	@test -t 0 || options=--no-input; $(BIN)/cookiecutter $$options --output-dir "$(OUTPUT)" . $(ARGS)
+
+test: .venv/group-test ## Prove every combination; ARGS="-k asyncpg" passes arguments to pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
+
+check: .venv/group-test ## Check the template's own style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## Remove what the other commands made
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache
+
+.venv/group-%: pyproject.toml | .venv/bin/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group $*
+	@touch $@
+
+.venv/bin/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make new PYTHON=python3.13")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet uv
