@@ -16,9 +16,9 @@ RETRY_AFTER = 5
 #: SQLSTATEs of writes that another row stands against: unique, foreign key and exclusion constraints.
 CONFLICTS = {"23505", "23503", "23P01"}
 
-#: Classes of SQLSTATE by which Postgres and poolers say "not now": connection lost, no resources, shutting down,
-#: transaction rolled back because of another.
-PASSING_CLASSES = ("08", "40", "53", "57")
+#: Classes of SQLSTATE that say the database cannot be used now: connection lost, login refused, no such database,
+#: rolled back because of another transaction, no resources, shutting down.
+UNAVAILABLE_CLASSES = ("08", "28", "3D", "40", "53", "57")
 
 
 class InvalidInput(BaseModel):
@@ -56,7 +56,7 @@ def database_problem(error: SQLAlchemyError) -> Problem:
     sqlstate = sqlstate_of(error)
     if sqlstate in CONFLICTS:
         return Problem.of(HTTPStatus.CONFLICT, "It contradicts what is already stored.")
-    if isinstance(error, PoolTimeoutError | OperationalError | InterfaceError) or sqlstate.startswith(PASSING_CLASSES):
+    if isinstance(error, PoolTimeoutError | OperationalError | InterfaceError) or sqlstate.startswith(UNAVAILABLE_CLASSES):
         return Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The database is not available; try again shortly.")
     return Problem.of(HTTPStatus.INTERNAL_SERVER_ERROR)
 

@@ -24,11 +24,12 @@ log = logging.getLogger(__name__)
 #: Classes of SQLSTATE that no waiting mends: wrong credentials, no such database, no right to connect to it.
 HOPELESS_CLASSES = ("28", "3D", "42")
 
-#: The same from libpq, which passes on a failed login's words but not its SQLSTATE. In another language than English
-#: they are not recognized, and the error comes when the patience ends.
+#: The same in words: libpq passes on no SQLSTATE of a failed login, and PgBouncer gives one of its own. In another
+#: language than English they are not recognized, and the error comes when the patience ends.
 HOPELESS_WORDS = (
     "authentication failed",
     "certificate verify failed",
+    "channel binding is required",
     "does not exist",
     "no pg_hba.conf entry",
     "no such database",
@@ -79,10 +80,8 @@ def may_pass(error: BaseException) -> bool:
     """Whether the same attempt may succeed later."""
     if not isinstance(error, Exception) or isinstance(error, ssl.SSLCertVerificationError):
         return False
-    sqlstate = getattr(error, "sqlstate", None)
-    if sqlstate:
-        return not sqlstate.startswith(HOPELESS_CLASSES)
-    return not any(words in str(error) for words in HOPELESS_WORDS)
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    return not (sqlstate.startswith(HOPELESS_CLASSES) or any(words in str(error) for words in HOPELESS_WORDS))
 
 
 def log_attempt(attempt: RetryCallState) -> None:

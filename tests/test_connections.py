@@ -1,0 +1,109 @@
+"""Each service's way to real servers with TLS and SCRAM: who is let in, who is refused, and how soon."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from combinations import SUPPORTED, Combination
+from conftest import Bake
+from environments import environment
+from servers import ROLE_PASSWORD, PgBouncer, PostgresServer, minimal_environment
+
+each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
+
+#: Longer than the test may take: where patience begins, the test ends by its time-out.
+WAKE_TIMEOUT = "600"
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    name = "connections"
+    postgres.create_database(name)
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def url(combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer, database: str) -> str:
+    """The endpoint that the combination's strategy wants, as a provider prints it, without parameters."""
+    pooled = combination.endpoint == "pooled"
+    printed = pgbouncer.pooled_url(database) if pooled else postgres.direct_url(database)
+    return printed.partition("?")[0]
+
+
+@pytest.fixture
+def check(bake: Bake, combination: Combination) -> "Check":
+    return Check(bake, combination)
+
+
+class Check:
+    """python -m app.database.check of the combination's service."""
+
+    def __init__(self, bake: Bake, combination: Combination) -> None:
+        self.project = bake(combination)
+        self.python = environment(self.project)
+
+    def __call__(self, url: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.python), "-m", "app.database.check"],
+            cwd=self.project.path,
+            env=minimal_environment()
+            | {"HOME": str(folder), "DATABASE_URL": url, "DATABASE_WAKE_TIMEOUT": WAKE_TIMEOUT},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+def assert_refused(done: subprocess.CompletedProcess[str]) -> None:
+    """At once, in one sentence, without the password."""
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "does not answer yet" not in done.stdout
+    assert ROLE_PASSWORD not in done.stdout + done.stderr
+    assert quote(ROLE_PASSWORD, safe="") not in done.stdout + done.stderr
+
+
+@each_combination
+@pytest.mark.parametrize("parameters", ["sslmode=require", "sslmode=verify-full&sslrootcert={certificate}"])
+def test_connection_is_encrypted_and_leads_to_the_right_endpoint(
+    check: Check, combination: Combination, url: str, postgres: PostgresServer, tmp_path: Path, parameters: str
+) -> None:
+    done = check(f"{url}?{parameters.format(certificate=postgres.certificate)}", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"Endpoint      {combination.endpoint}" in done.stdout
+    assert "TLS           yes" in done.stdout
+    assert "Attention" not in done.stdout
+
+
+@each_combination
+def test_certificate_of_an_unknown_authority_is_refused_when_verification_is_asked_for(
+    check: Check, url: str, tmp_path: Path
+) -> None:
+    assert_refused(check(f"{url}?sslmode=verify-full", tmp_path))
+
+
+@each_combination
+def test_required_channel_binding_is_never_passed_over(
+    check: Check, combination: Combination, url: str, tmp_path: Path
+) -> None:
+    """Postgres offers it and PgBouncer does not; asyncpg cannot, and must verify the certificate in its place."""
+    done = check(f"{url}?sslmode=require&channel_binding=require", tmp_path)
+    if combination.endpoint == "direct" and combination.driver != "asyncpg":
+        assert done.returncode == 0, done.stderr
+    else:
+        assert_refused(done)
+
+
+@each_combination
+def test_wrong_password_is_refused_without_waiting(check: Check, url: str, tmp_path: Path) -> None:
+    wrong = url.replace(quote(ROLE_PASSWORD, safe=""), "not-the-password")
+    assert_refused(check(f"{wrong}?sslmode=require", tmp_path))
+
+
+@each_combination
+def test_missing_database_is_refused_without_waiting(check: Check, url: str, database: str, tmp_path: Path) -> None:
+    assert_refused(check(f"{url.removesuffix(database)}nowhere?sslmode=require", tmp_path))
