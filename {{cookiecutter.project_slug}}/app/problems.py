@@ -56,7 +56,8 @@ def database_problem(error: SQLAlchemyError) -> Problem:
     sqlstate = sqlstate_of(error)
     if sqlstate in CONFLICTS:
         return Problem.of(HTTPStatus.CONFLICT, "It contradicts what is already stored.")
-    if isinstance(error, PoolTimeoutError | OperationalError | InterfaceError) or sqlstate.startswith(UNAVAILABLE_CLASSES):
+    lost = isinstance(error, PoolTimeoutError | OperationalError | InterfaceError)
+    if lost or sqlstate.startswith(UNAVAILABLE_CLASSES):
         return Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The database is not available; try again shortly.")
     return Problem.of(HTTPStatus.INTERNAL_SERVER_ERROR)
 
