@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -27,12 +28,14 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "data")
-    server.create_database(DATABASE)
-    alembic(server.url(DATABASE), "upgrade", "head")
-    yield server
-    server.stop()
+def postgres() -> Iterator[Postgres]:
+    # Not in pytest's own folder, which every other run of pytest closes to the user that root's Postgres runs as.
+    with TemporaryDirectory() as folder, ExitStack() as servers:
+        server = Postgres(Path(folder) / "data")
+        servers.callback(server.stop)
+        server.create_database(DATABASE)
+        alembic(server.url(DATABASE), "upgrade", "head")
+        yield server
 
 
 @pytest.fixture(scope="session")
