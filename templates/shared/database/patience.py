@@ -17,7 +17,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, stop_before_delay, wait_random_exponential
+from tenacity.retry import retry_if_exception, retry_if_exception_type
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def wait_while_waking(engine: Engine, seconds: float) -> None:
         dialect: Dialect, record: ConnectionPoolEntry, arguments: Sequence[Any], keywords: dict[str, Any]
     ) -> DBAPIConnection:
         retrying = Retrying(
-            retry=retry_if_exception(may_pass),
+            retry=retry_if_exception_type((OSError, dialect.loaded_dbapi.Error)) & retry_if_exception(may_pass),
             stop=stop_before_delay(min(seconds, limit.get())),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             sleep=lambda seconds: await_(asyncio.sleep(seconds)),
@@ -78,7 +79,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same attempt may succeed later."""
-    if not isinstance(error, Exception) or isinstance(error, ssl.SSLCertVerificationError):
+    if isinstance(error, ssl.SSLCertVerificationError):
         return False
     sqlstate = getattr(error, "sqlstate", None) or ""
     return not (sqlstate.startswith(HOPELESS_CLASSES) or any(words in str(error) for words in HOPELESS_WORDS))
