@@ -32,6 +32,9 @@ SAME_MEANING = {
     "target_session_attrs",
 }
 
+#: What it reads only together with sslmode, and not where the certificate is verified by a context of ours.
+READ_WITH_TLS_MODE = {"ssl_max_protocol_version", "ssl_min_protocol_version", "sslcrl"}
+
 #: What asks for nothing when it has one of these values.
 NOTHING_ASKED = {
     "channel_binding": {"disable", "prefer"},
@@ -55,7 +58,8 @@ def translate(database_url: SecretStr) -> tuple[URL, dict[str, Any]]:
     arguments: dict[str, Any] = {}
     if parameters.get("channel_binding") == "require" or parameters.get("sslrootcert") == "system":
         arguments["ssl"] = verified_tls(parameters)
-    for name in parameters.keys() - SAME_MEANING:
+    known = SAME_MEANING - READ_WITH_TLS_MODE if "ssl" in arguments else SAME_MEANING
+    for name in parameters.keys() - known:
         if parameters.pop(name) not in NOTHING_ASKED.get(name, set()):
             raise ValueError(f"asyncpg cannot honour the parameter {name}: take it out of the URL.")
     if parameters:

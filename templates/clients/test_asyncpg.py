@@ -32,7 +32,16 @@ def test_what_libpq_would_prove_is_proven_by_the_certificate(query: str) -> None
     assert "dsn" not in arguments
 
 
-@pytest.mark.parametrize("query", ["tcp_user_timeout=1000", "gssencmode=require", "sslsni=0"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "tcp_user_timeout=1000",
+        "gssencmode=require",
+        "sslsni=0",
+        "sslcrl=/crl.pem&channel_binding=require",
+        "ssl_max_protocol_version=TLSv1.2&sslmode=verify-full",
+    ],
+)
 def test_what_asyncpg_cannot_honour_is_refused_by_name(query: str) -> None:
     with pytest.raises(ValueError, match=query.split("=")[0]):
         translate(SecretStr(f"postgresql://u@db.example/d?{query}"))

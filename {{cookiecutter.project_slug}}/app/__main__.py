@@ -9,9 +9,6 @@ import uvicorn
 from app import logs
 from app.settings import settings_or_exit
 
-#: Seconds that requests under way get after SIGTERM. Cloud Run kills the container after 10.
-SHUTDOWN_TIMEOUT = 8
-
 
 def main() -> None:
     logs.configure()
@@ -25,7 +22,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+        timeout_graceful_shutdown=settings.shutdown_timeout,
     )
 
 

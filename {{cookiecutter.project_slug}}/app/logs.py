@@ -3,6 +3,7 @@
 import json
 import logging
 import logging.config
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -10,6 +11,12 @@ from typing import Any
 
 #: The fields that tie a line to the request being handled, empty outside of one.
 trace_fields: ContextVar[dict[str, Any] | None] = ContextVar("trace_fields", default=None)
+
+#: W3C Trace Context: version, trace, span and flags, the lowest of which says that the trace is recorded.
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
+
+#: Google's older header, its span in decimal.
+CLOUD_TRACE_CONTEXT = re.compile(r"(?P<trace>[0-9a-f]{32})(?:/(?P<span>[0-9]{1,20}))?(?:;o=(?P<options>[0-9]))?")
 
 SEVERITIES = {logging.WARNING: "WARNING", logging.ERROR: "ERROR", logging.CRITICAL: "CRITICAL", logging.DEBUG: "DEBUG"}
 
@@ -61,21 +68,16 @@ def configure(level: str = "INFO") -> None:
 def trace_of(headers: dict[str, str], project: str | None) -> dict[str, Any]:
     """The log fields for a request's trace, from the W3C traceparent header or Google's older one.
 
-    Header names are in lower case. Without a project there is no trace to name.
+    Header names are in lower case. Without a project or a well-formed header there is no trace to name.
     """
-    trace = span = sampled = ""
-    if traceparent := headers.get("traceparent"):
-        _, trace, span, flags = [*traceparent.split("-"), "", "", "", ""][:4]
-        sampled = flags[-1:]
-    elif context := headers.get("x-cloud-trace-context"):
-        trace, _, rest = context.partition("/")
-        span, _, options = rest.partition(";")
-        span = f"{int(span):016x}" if span.isdecimal() else ""
-        sampled = options.removeprefix("o=")
-    if not (project and trace):
+    if found := TRACEPARENT.fullmatch(headers.get("traceparent", "")):
+        span, sampled = found["span"], int(found["flags"], 16) & 1 == 1
+    elif found := CLOUD_TRACE_CONTEXT.fullmatch(headers.get("x-cloud-trace-context", "")):
+        span, sampled = f"{int(found['span'] or 0):016x}", found["options"] == "1"
+    if not (project and found):
         return {}
     return {
-        "logging.googleapis.com/trace": f"projects/{project}/traces/{trace}",
+        "logging.googleapis.com/trace": f"projects/{project}/traces/{found['trace']}",
         "logging.googleapis.com/spanId": span,
-        "logging.googleapis.com/trace_sampled": sampled == "1",
+        "logging.googleapis.com/trace_sampled": sampled,
     }

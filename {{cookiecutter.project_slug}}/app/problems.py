@@ -1,5 +1,6 @@
 """What goes wrong, as one shape: RFC 9457 problem documents, without SQL, URL or traceback."""
 
+import http.client
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -37,7 +38,8 @@ class Problem(BaseModel):
 
     @classmethod
     def of(cls, status: int, detail: str | None = None, errors: list[InvalidInput] | None = None) -> "Problem":
-        return cls(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+        title = http.client.responses.get(status, "Error")
+        return cls(title=title, status=status, detail=None if detail == title else detail, errors=errors)
 
     @property
     def headers(self) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.database.url import Endpoint, endpoint, parse
+from app.database.driver import translate
+from app.database.url import Endpoint, endpoint
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     application_name: str = "{{ cookiecutter.project_slug }}"
     """How the service's connections are called in pg_stat_activity."""
 
+    shutdown_timeout: int = Field(default=8, ge=1)
+    """Seconds that requests under way get after SIGTERM; Cloud Run ends the container after 10."""
+
     port: int = Field(default=8080, ge=1, le=65535)
     """The port to listen on; Cloud Run sets it."""
 
@@ -91,7 +95,7 @@ def refuse_other_endpoint(name: str, url: SecretStr, wanted: Endpoint) -> None:
         ValueError: with the remedy.
     """
     try:
-        found = endpoint(parse(url))
+        found = endpoint(translate(url)[0])
     except ValueError as error:
         raise ValueError(f"{name} cannot be used. {error}") from None
     if found not in {wanted, None}:

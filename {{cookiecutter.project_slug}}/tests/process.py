@@ -14,6 +14,9 @@ import httpx
 from app.settings import Settings
 from tests.servers import attempts, free_port
 
+#: Seconds after which Cloud Run kills the container.
+STOP_TIMEOUT = 10
+
 PROJECT = Path(__file__).parent.parent
 
 
@@ -66,4 +69,4 @@ class ServiceProcess:
         """Ask the process to end, and its exit code."""
         if self.process.poll() is None:
             self.terminate()
-        return self.process.wait()
+        return self.process.wait(STOP_TIMEOUT)

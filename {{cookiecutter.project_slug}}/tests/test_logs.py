@@ -3,7 +3,9 @@
 from typing import Any
 
 import httpx
+import pytest
 
+from app.logs import trace_of
 from tests.conftest import StartService
 from tests.process import ServiceProcess
 
@@ -51,3 +53,25 @@ def test_entries_name_the_trace_of_their_request(start_service: StartService) ->
     assert older["logging.googleapis.com/trace_sampled"] is False
     [none] = request_entries(service, "/notes/705")
     assert "logging.googleapis.com/trace" not in none
+
+
+@pytest.mark.parametrize(
+    ("headers", "span", "sampled"),
+    [
+        ({"traceparent": f"00-{TRACE}-b7ad6b7169203331-03"}, "b7ad6b7169203331", True),
+        ({"traceparent": f"00-{TRACE}-b7ad6b7169203331-02"}, "b7ad6b7169203331", False),
+        ({"traceparent": "broken", "x-cloud-trace-context": f"{TRACE}/1;o=1"}, "0000000000000001", True),
+        ({"x-cloud-trace-context": TRACE}, "0000000000000000", False),
+    ],
+)
+def test_headers_that_name_a_trace(headers: dict[str, str], span: str, sampled: bool) -> None:
+    assert trace_of(headers, "my-gcp-project") == {
+        "logging.googleapis.com/trace": f"projects/my-gcp-project/traces/{TRACE}",
+        "logging.googleapis.com/spanId": span,
+        "logging.googleapis.com/trace_sampled": sampled,
+    }
+
+
+@pytest.mark.parametrize("value", ["", "/", f"{TRACE}/{'9' * 5000}", "not a trace"])
+def test_headers_that_name_none(value: str) -> None:
+    assert trace_of({"traceparent": value, "x-cloud-trace-context": value}, "my-gcp-project") == {}

@@ -55,6 +55,8 @@ def test_several_hosts_keep_their_ports() -> None:
         ("postgresql://u@aws-0-eu-central-1.pooler.supabase.com:6543/d", "pooled"),
         ("postgresql://u@aws-0-eu-central-1.pooler.supabase.com:5432/d", "direct"),
         ("postgresql://u@db.abc.supabase.co/d", "direct"),
+        ("postgresql://u@EP-X-POOLER.us-east-1.AWS.neon.tech/d", "pooled"),
+        (f"postgresql:///d?host={NEON_POOLED}", "pooled"),
         ("postgresql://u@db.example/d", None),
         ("postgresql://u@neon.tech.example/d", None),
     ],
@@ -71,7 +73,9 @@ def test_known_providers_endpoints_are_told_apart(text: str, kind: str | None) -
         "not-a-real-secret",
         "postgresql://user:not-a-real-secret@db.example:port/notes",
         "postgresql://user:not-a/real-secret@db.example/notes",
+        "postgresql://user:not-a-real-secret@db.example:65536/notes",
         "postgresql://user:not-a-real-secret@db.example/notes?pgbouncer=true",
+        "postgresql://user:not-a-real-secret@db.example/notes?sslmode=requre",
     ],
 )
 def test_what_cannot_be_used_is_refused_without_repeating_a_secret(text: str) -> None:
@@ -85,5 +89,6 @@ def test_refusal_names_the_parameter() -> None:
         parse(SecretStr("postgresql://user@db.example/notes?pgbouncer=true"))
 
 
-def test_known_provider_is_asked_for_tls_when_its_url_is_silent() -> None:
-    assert parse(SecretStr("postgresql://u@db.abc.supabase.co/d")).query["sslmode"] == "require"
+@pytest.mark.parametrize("query", ["", "?sslmode=prefer", "?sslmode=disable"])
+def test_known_provider_is_asked_for_tls_when_its_url_does_not_insist(query: str) -> None:
+    assert parse(SecretStr(f"postgresql://u@db.abc.supabase.co/d{query}")).query["sslmode"] == "require"

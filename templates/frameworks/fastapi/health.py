@@ -15,7 +15,7 @@ from app.problems import Problem
 
 log = logging.getLogger(__name__)
 
-#: Seconds that the database has to answer. It is shorter than waking may take: who asks wants to know now.
+#: Seconds until the answer, less than waking may take: who asks wants to know now.
 READY_TIMEOUT = 2
 
 router = APIRouter(tags=["health"])
@@ -42,5 +42,5 @@ async def ready() -> Health:
             await within(READY_TIMEOUT, ping)
     except (SQLAlchemyError, TimeoutError) as error:
         log.warning("The database did not answer: %s: %s", type(error).__name__, error)
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer.") from None
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "The database did not answer in time.") from None
     return Health()

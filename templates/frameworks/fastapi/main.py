@@ -35,7 +35,7 @@ class Service(FastAPI):
 
 def name_media_type(responses: dict[str, Any]) -> None:
     for status, response in responses.items():
-        if status >= "400" and "application/json" in response["content"]:
+        if status >= "400" and "application/json" in response.get("content", {}):
             response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
 
 
@@ -46,7 +46,13 @@ def create_app() -> FastAPI:
         pydantic.ValidationError: a setting is missing or wrong.
     """
     settings = get_settings()
-    app = Service(title=settings.application_name, lifespan=lifespan, generate_unique_id_function=operation_id)
+    app = Service(
+        title=settings.application_name,
+        lifespan=lifespan,
+        generate_unique_id_function=operation_id,
+        # A redirect would name the host and scheme that a proxy made up.
+        redirect_slashes=False,
+    )
     app.include_router(health.router)
     app.include_router(notes.router)
     app.add_middleware(Admission, concurrency=settings.concurrency, seconds=settings.admission_timeout)
@@ -63,8 +69,7 @@ def operation_id(route: APIRoute) -> str:
 def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
-        return response_of(Problem.of(error.status_code, detail), error.headers)
+        return response_of(Problem.of(error.status_code, error.detail), error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, error: RequestValidationError) -> Response:
@@ -75,7 +80,8 @@ def answer_with_problems(app: FastAPI) -> None:
         problem = database_problem(error)
         # A conflict is the client's, and its message would quote what the client sent.
         if problem.status != HTTPStatus.CONFLICT:
-            log.error("%s %s: %s", request.method, request.url.path, error)
+            unexpected = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
+            log.error("%s %s: %s", request.method, request.url.path, error, exc_info=unexpected)
         return response_of(problem)
 
 

@@ -48,14 +48,15 @@ async def create_note(body: NoteWrite, response: Response) -> NoteRead:
 
 @router.get("")
 async def list_notes(
-    after: Annotated[int, Query(ge=0, le=LARGEST_ID, description="The id after which the page begins")] = 0,
-    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many notes at the most")] = 20,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID, description="The id after which it begins", examples=[0])] = 0,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many notes at most", examples=[20])] = 20,
 ) -> NotePage:
     """List notes in the order of their ids."""
     async with reading() as session:
-        notes = await queries.read_page(session, after, limit)
-    next_after = notes[-1].id if len(notes) == limit else None
-    return NotePage(notes=[NoteRead.model_validate(note) for note in notes], next_after=next_after)
+        # One more than asked for, to see whether there is a next page.
+        notes = await queries.read_page(session, after, limit + 1)
+    page = [NoteRead.model_validate(note) for note in notes[:limit]]
+    return NotePage(notes=page, next_after=page[-1].id if len(notes) > limit else None)
 
 
 @router.get("/{note_id}", responses=NOT_FOUND)

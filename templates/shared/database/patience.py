@@ -32,6 +32,8 @@ HOPELESS_WORDS = (
     "certificate verify failed",
     "channel binding is required",
     "does not exist",
+    "does not match host name",
+    "no password supplied",
     "no pg_hba.conf entry",
     "no such database",
     "no such user",

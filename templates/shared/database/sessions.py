@@ -1,7 +1,7 @@
 """The two ways to a session, opened in the handler, one visible block per transaction.
 
     async with writing() as session:  # commits at the end of the block, rolls back on any error
-    async with reading() as session:  # no transaction: two round trips fewer, and refuses to write
+    async with reading() as session:  # no transaction: two round trips fewer; refuses to flush, and INSERT and the like
 
 Both connect when the block first uses the session. Rows stay readable after the block; relationships that were not
 loaded in it do not.
@@ -10,6 +10,7 @@ loaded in it do not.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import event
@@ -20,6 +21,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database.engine import build_engine
 from app.settings import get_settings
+
+building = Lock()
 
 
 class WriteRefusedError(RuntimeError):
@@ -45,17 +48,23 @@ def refuse_statement(state: ORMExecuteState) -> None:
 
 
 @cache
-def get_engine() -> AsyncEngine:
-    """The process's one engine, built when first asked for."""
+def cached_engine() -> AsyncEngine:
     settings = get_settings()
     return build_engine(settings.database_url, settings)
 
 
+def get_engine() -> AsyncEngine:
+    """The process's one engine, built when first asked for."""
+    # Of threads that ask at the same time each would build one: cache does not hold them up.
+    with building:
+        return cached_engine()
+
+
 async def dispose_engine() -> None:
     """Close the engine's connections; the next get_engine() builds a new one."""
-    if get_engine.cache_info().currsize:
-        await get_engine().dispose()
-        get_engine.cache_clear()
+    if cached_engine.cache_info().currsize:
+        await cached_engine().dispose()
+        cached_engine.cache_clear()
 
 
 @asynccontextmanager
@@ -72,6 +81,8 @@ async def writing() -> AsyncIterator[AsyncSession]:
 @asynccontextmanager
 async def reading() -> AsyncIterator[AsyncSession]:
     """A session in AUTOCOMMIT: each query sees the latest data, two of them need not see the same.
+
+    What would write through the ORM is refused. A write hidden in text() is not seen, and would be permanent at once.
 
     Raises:
         WriteRefusedError: the block tried to write, or left a change behind.

@@ -25,7 +25,11 @@ def migrate(connection: Connection) -> None:
 
 async def run() -> None:
     settings = settings_or_exit()
-    engine = build_engine(settings.migration_url(), settings)
+    try:
+        url = settings.migration_url()
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    engine = build_engine(url, settings)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(migrate)

@@ -1,12 +1,14 @@
 """reading() and writing(), on the database itself."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import delete, select
 
-from app.database.sessions import WriteRefusedError, dispose_engine, reading, writing
+from app.database.sessions import WriteRefusedError, dispose_engine, get_engine, reading, writing
 from app.notes.models import Note
 from app.settings import get_settings
 from tests.conftest import DATABASE, empty
@@ -103,6 +105,17 @@ async def test_reading_refuses_to_write(postgres: Postgres, attempt: Callable[[]
     with pytest.raises(WriteRefusedError):
         await attempt()
     assert titles(postgres) == ["Milk"]
+
+
+async def test_threads_that_ask_at_once_share_one_engine() -> None:
+    at_once = Barrier(8)
+
+    def ask(_: int) -> int:
+        at_once.wait()
+        return id(get_engine())
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(ask, range(8)))) == 1
 
 
 async def test_session_that_is_not_used_does_not_connect(monkeypatch: pytest.MonkeyPatch) -> None:

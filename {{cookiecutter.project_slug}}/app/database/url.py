@@ -17,6 +17,9 @@ DEFAULT_PORT = 5432
 #: Supabase serves its transaction pooler on this port; on 5432 the same host keeps one server connection per client.
 SUPABASE_POOLER_PORT = 6543
 
+#: libpq's words for how much TLS a connection needs, from none to all; from the fourth on it is always encrypted.
+TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
 #: What a URL may ask of a connection: libpq's parameters, as its documentation lists them.
 PARAMETERS = """
 application_name channel_binding client_encoding connect_timeout dbname fallback_application_name gssdelegation
@@ -31,7 +34,7 @@ def parse(database_url: SecretStr) -> URL:
     """A SQLAlchemy URL from a connection string as a provider prints it.
 
     Takes postgres:// and postgresql://, percent-encoded user names and passwords, IPv6 addresses, several hosts and
-    unix sockets. A known provider is asked for TLS even where its URL does not say so, and verify-full without
+    unix sockets. A known provider is asked for TLS even where its URL does not insist, and verify-full without
     sslrootcert means the public authorities.
 
     Raises:
@@ -49,11 +52,13 @@ def parse(database_url: SecretStr) -> URL:
     for name in sorted(query.keys() - set(PARAMETERS.split())):
         raise ValueError(f"Postgres clients do not know the parameter {name}: take it out of the URL.")
     addresses = [address(text) for text in hosts.split(",") if text]
+    if query.get("sslmode", "prefer") not in TLS_MODES:
+        raise ValueError(f"Its sslmode is none of {', '.join(TLS_MODES)}.")
     url = URL.create(
         DIALECT,
-        username=unquote(query.pop("user", "") or user) or None,
-        password=unquote(password) or query.pop("password", None),
-        database=unquote(query.pop("dbname", "") or found["database"] or "") or None,
+        username=query.pop("user", unquote(user)) or None,
+        password=query.pop("password", unquote(password)) or None,
+        database=query.pop("dbname", unquote(found["database"] or "")) or None,
         query=query,
     )
     if len(addresses) == 1 and not addresses[0][0].startswith("/"):
@@ -62,7 +67,7 @@ def parse(database_url: SecretStr) -> URL:
         hosts = ",".join(host for host, _ in addresses)
         ports = ",".join(str(port or DEFAULT_PORT) for _, port in addresses)
         url = url.update_query_dict({"host": hosts, "port": ports})
-    if endpoint(url) and "sslmode" not in url.query:
+    if endpoint(url) and url.query.get("sslmode", "prefer") in TLS_MODES[:3]:
         url = url.update_query_dict({"sslmode": "require"})
     if url.query.get("sslmode") == "verify-full" and "sslrootcert" not in url.query:
         url = url.update_query_dict({"sslrootcert": "system"})
@@ -72,14 +77,14 @@ def parse(database_url: SecretStr) -> URL:
 def address(text: str) -> tuple[str, int | None]:
     """A host, an IPv6 address in brackets or a percent-encoded socket folder, and its port."""
     found = re.fullmatch(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>\d*))?", text)
-    if not found:
+    if not found or int(found["port"] or 1) not in range(1, 65536):
         raise ValueError("Its host or port is malformed; in a password, write @ as %40, / as %2F and : as %3A.")
     return found["ipv6"] or unquote(found["host"]), int(found["port"]) if found["port"] else None
 
 
 def endpoint(url: URL) -> Endpoint | None:
     """Which kind of endpoint a known provider's host is; None for any other host."""
-    host = url.host or ""
+    host = (url.host or str(url.query.get("host", ""))).lower()
     if host.endswith(".neon.tech"):
         return "pooled" if host.split(".")[0].endswith("-pooler") else "direct"
     if host.endswith((".supabase.com", ".supabase.co")):

@@ -1,32 +1,43 @@
 """How the application waits for the database: in threads, one for each request at work."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 
-import anyio
 from anyio import to_thread
 from fastapi import FastAPI
 
 from app.database.sessions import dispose_engine
 from app.settings import get_settings
 
-#: Threads kept free for /ready, which must not wait behind the requests it reports on.
-SPARE_THREADS = 2
-
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Have a thread for each request at work, and close the connections at the end."""
-    to_thread.current_default_thread_limiter().total_tokens = get_settings().concurrency + SPARE_THREADS
+    to_thread.current_default_thread_limiter().total_tokens = get_settings().concurrency
     yield
     dispose_engine()
 
 
-async def within(seconds: float, action: Callable[[], None]) -> None:
-    """Wait for the action in a thread for at most so many seconds.
+class Probe:
+    """One action at a time in a thread of its own, which does not wait behind the requests it reports on."""
 
-    Raises:
-        TimeoutError: it took longer. A thread cannot be stopped, so it is left to end by itself.
-    """
-    with anyio.fail_after(seconds):
-        await to_thread.run_sync(action, abandon_on_cancel=True)
+    def __init__(self) -> None:
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probe")
+        self.result: Future[None] | None = None
+
+    async def within(self, seconds: float, action: Callable[[], None]) -> None:
+        """Wait for the action for at most so many seconds, for the one under way where there is one.
+
+        Raises:
+            TimeoutError: it took longer. A thread cannot be stopped, so it is left to end by itself.
+        """
+        if self.result is None or self.result.done():
+            self.result = self.thread.submit(copy_context().run, action)
+        async with asyncio.timeout(seconds):
+            await asyncio.shield(asyncio.wrap_future(self.result))
+
+
+within = Probe().within

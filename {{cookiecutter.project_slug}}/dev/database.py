@@ -1,0 +1,37 @@
+"""python -m dev.database MODULE ...: run the module on DATABASE_URL, or else on the embedded Postgres."""
+
+import os
+import subprocess
+import sys
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dev.postgres import data_folder, start
+
+
+class Given(BaseSettings):
+    """The database that the environment or .env names, if they do."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    database_url: SecretStr | None = None
+
+
+def use_embedded_unless_given() -> bool:
+    """Put the embedded Postgres into the environment when no database is named there; whether it was."""
+    if Given().database_url:
+        return False
+    url = start(data_folder()).get_uri()
+    os.environ |= {"DATABASE_URL": url, "DATABASE_DIRECT_URL": url}
+    return True
+
+
+def run(*arguments: str) -> int:
+    """Run a module in a process of its own; its exit code."""
+    return subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    use_embedded_unless_given()
+    sys.exit(run(*sys.argv[1:]))
