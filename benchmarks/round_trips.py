@@ -8,8 +8,9 @@ counts: one round trip for the TCP handshake of each new connection, and one for
 that the endpoint answers. What happens between PgBouncer and PostgreSQL is not counted.
 
 *New* is a block on a connection made for it by an engine that has connected before: what SQLAlchemy asks once per
-process is not in it. *Kept* is a block on a connection that the pool keeps and that has run the same statement so
-often that each driver has prepared it, where it prepares at all.
+process is not in it, and what the service waits for when it closes the connection at the block's end is. *Kept* is a
+block on a connection that the pool keeps and that has served both kinds of block so often that each driver has prepared
+its statements, where it prepares at all.
 
 `--throughput` also compares how many requests a second one process of the service answers. On a busy machine only the
 ratio of neighbours means something, so that is all it prints.
@@ -65,7 +66,7 @@ TIME_LIMIT = 20 * 60
 #: (the end of the TLS handshake and the login, say), where a network would have carried both in one trip.
 PAUSE = 0.05
 
-#: Blocks before *kept* is counted; psycopg prepares a statement when it runs for the sixth time.
+#: Blocks of each kind before *kept* is counted; psycopg prepares a statement when it runs for the sixth time.
 WARMING = 8
 
 #: Each number is counted this often, and must come out the same.
@@ -161,13 +162,16 @@ class Stepper:
         self.process = process
         self.proxy = proxy
 
-    def trips(self, step: str) -> int:
-        """Do the step and count its round trips."""
+    def do(self, step: str) -> None:
         assert self.process.stdin
         assert self.process.stdout
         print(step, file=self.process.stdin, flush=True)
         if self.process.stdout.readline() != "done\n":
             raise RuntimeError(f"The step {step} failed.")
+
+    def trips(self, step: str) -> int:
+        """Do the step and count its round trips."""
+        self.do(step)
         return self.proxy.count()
 
     def new(self, step: str) -> int:
@@ -179,7 +183,9 @@ class Stepper:
 
     def kept(self, step: str) -> int:
         for _ in range(WARMING):
-            self.trips(step)
+            self.do("read")
+            self.do("write")
+        self.proxy.count()
         return same(self.trips(step) for _ in range(REPEATS))
 
 

@@ -3,7 +3,7 @@
 Every session opens a connection to the pooled endpoint and closes it at its end. So nothing here can go stale while
 the database sleeps, and a hundred instances cost the database no more than one, because the pooler stands between.
 
-The price is a TCP connection, a TLS handshake and a login for each session: nine or ten round trips where a kept
+The price is a TCP connection, a TLS handshake and a login for each session: seven to eleven round trips where a kept
 connection needs two to eight, and several milliseconds of processor time. When that shows in your latency, the
 layered_pool strategy keeps a few connections to the same pooler open.
 """
