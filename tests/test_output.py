@@ -11,10 +11,8 @@ import pytest
 import yaml
 from local_extensions import flavoured
 
-from combinations import CONTEXT, DRIVERS, SUPPORTED, TEMPLATE, BakedProject, Combination
+from combinations import CONTEXT, DRIVERS, SUPPORTED, TEMPLATE, BakedProject, Combination, each_combination
 from conftest import Bake
-
-each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 
 #: Distributions whose packages have another name, and those that are used without an import.
 IMPORTED_AS = {"psycopg2-binary": "psycopg2"}
@@ -107,6 +105,18 @@ def test_engine_has_exactly_its_own_arguments(bake: Bake, combination: Combinati
             assert (f'"{argument}"' in engine) == wanted, f"{argument} of {name}"
     assert ("poolclass=NullPool" in engine) == (combination.pooling_strategy == "null_pool")
     assert ("pool_pre_ping=True" in engine) == (combination.pooling_strategy != "null_pool")
+
+
+@each_combination
+def test_every_setting_is_described_with_its_default(bake: Bake, combination: Combination) -> None:
+    project = bake(combination)
+    settings = project.read("app/settings.py").partition("class Settings")[2]
+    fields = re.findall(r"^    (\w+): .*?(?:= (?:Field\(default=)?\"?([\w-]+)|$)", settings, re.MULTILINE)
+    assert len(fields) > 8
+    for name, default in fields:
+        value = re.escape(default.replace("None", ""))
+        assert re.search(rf"^# {name.upper()}=.*{value}", project.read(".env.example"), re.MULTILINE), name
+        assert re.search(rf"^\| `{name.upper()}` \|.*{value}.* \|", project.read("README.md"), re.MULTILINE), name
 
 
 def test_no_file_of_the_template_reads_all_three_choices() -> None:
