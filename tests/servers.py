@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,8 +151,38 @@ class LoggedProcess:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-class PostgresServer:
-    """TLS and SCRAM on a free port of 127.0.0.1; the folder and its logs go when the context ends.
+class Server(ABC):
+    """A server that runs inside a `with` block; its folder and logs go when the block ends."""
+
+    folder: Path
+    _process: LoggedProcess
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+class PostgresServer(Server):
+    """TLS and SCRAM on a free port of 127.0.0.1.
 
     The role `service` owns what the tests create; its password has the characters that break URLs.
     """
@@ -176,19 +207,6 @@ class PostgresServer:
             user=self.user,
         )
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder)
-
     def start(self) -> None:
         is_new = not self.data.exists()
         if is_new:
@@ -197,13 +215,6 @@ class PostgresServer:
         self._process.start(self._answers)
         if is_new:
             self.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(ROLE), Literal(ROLE_PASSWORD)))
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
 
     def direct_url(self, database: str) -> str:
         return provider_url(self.port, database)
@@ -300,7 +311,7 @@ class PostgresServer:
             configuration.write(settings)
 
 
-class PgBouncer:
+class PgBouncer(Server):
     """The strict transaction pooler: no server kept for a client, no prepared statement known."""
 
     def __init__(self, binaries: ServerBinaries, postgres: PostgresServer) -> None:
@@ -322,28 +333,8 @@ class PgBouncer:
             user=postgres.user,
         )
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder)
-
     def start(self) -> None:
         self._process.start(lambda: accepts_connections(self.port))
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
 
     def pooled_url(self, database: str) -> str:
         return provider_url(self.port, database)
