@@ -7,6 +7,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 TEMPLATE = Path(__file__).parent.parent
 CONTEXT: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text())
 FRAMEWORKS: dict[str, Any] = CONTEXT["_frameworks"]
@@ -44,6 +46,7 @@ class Combination:
 
 EVERY = [Combination(*choices) for choices in product(FRAMEWORKS, STRATEGIES, DRIVERS)]
 SUPPORTED = [combination for combination in EVERY if combination.is_supported]
+each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 REFUSED = [combination for combination in EVERY if not combination.is_supported]
 
 

@@ -7,12 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from combinations import SUPPORTED, Combination
+from combinations import Combination, each_combination
 from conftest import Bake
 from environments import environment
 from servers import ROLE_PASSWORD, PgBouncer, PostgresServer, minimal_environment
-
-each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 
 #: Longer than the test may take: where patience begins, the test ends by its time-out.
 WAKE_TIMEOUT = "600"

@@ -5,14 +5,10 @@ import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-
-from combinations import SUPPORTED, TEMPLATE, Combination
+from combinations import TEMPLATE, Combination, each_combination
 from conftest import Bake, RecordProperty
 from environments import environment
 from servers import find_servers
-
-each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 
 TYPE_CACHE = TEMPLATE / ".cache" / "mypy"
 

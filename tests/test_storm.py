@@ -13,15 +13,13 @@ from pathlib import Path
 import pytest
 from local_extensions import flavoured
 
-from combinations import DRIVERS, SUPPORTED, BakedProject, Combination
+from combinations import DRIVERS, SUPPORTED, BakedProject, Combination, each_combination
 from conftest import Bake, RecordProperty
 from environments import environment
 from servers import PgBouncer, PostgresServer
 from storm import ServiceProcess, migrate, running, service_environment, storm, warm_up
 
 PROCESSES = 3
-
-each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 
 
 @dataclass(frozen=True)
