@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -80,6 +81,15 @@ def client(postgres: Postgres, service: ServiceProcess) -> Iterator[httpx.Client
     empty(postgres)
     with service.client() as client:
         yield client
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    name = f"empty-{uuid.uuid4()}"
+    postgres.create_database(name)
+    yield postgres.url(name)
+    postgres.drop_database(name)
 
 
 def empty(postgres: Postgres) -> None:

@@ -1,39 +1,38 @@
 """The migrations, on databases of their own."""
 
-import uuid
-from collections.abc import Iterator
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from tests.conftest import alembic
-from tests.servers import Postgres
 
 
-@pytest.fixture
-def url(postgres: Postgres) -> Iterator[str]:
-    """An empty database."""
-    name = f"migrations-{uuid.uuid4()}"
-    postgres.create_database(name)
-    yield postgres.url(name)
-    postgres.drop_database(name)
+def test_models_and_migrations_agree(empty_database: str) -> None:
+    alembic(empty_database, "upgrade", "head")
+    alembic(empty_database, "check")
 
 
-def test_models_and_migrations_agree(url: str) -> None:
-    alembic(url, "upgrade", "head")
-    alembic(url, "check")
+def test_every_migration_can_be_undone(empty_database: str) -> None:
+    alembic(empty_database, "upgrade", "head")
+    alembic(empty_database, "downgrade", "base")
+    alembic(empty_database, "upgrade", "head")
 
 
-def test_every_migration_can_be_undone(url: str) -> None:
-    alembic(url, "upgrade", "head")
-    alembic(url, "downgrade", "base")
-    alembic(url, "upgrade", "head")
-
-
-def test_upgrades_at_the_same_time_all_succeed(url: str) -> None:
+def test_upgrades_at_the_same_time_all_succeed(empty_database: str) -> None:
     with ThreadPoolExecutor(3) as threads:
-        upgrades = [threads.submit(alembic, url, "upgrade", "head") for _ in range(3)]
+        upgrades = [threads.submit(alembic, empty_database, "upgrade", "head") for _ in range(3)]
         assert [upgrade.result().returncode for upgrade in upgrades] == [0, 0, 0]
+
+
+def test_migration_gives_up_on_a_table_in_use_rather_than_hold_up_its_readers(empty_database: str) -> None:
+    alembic(empty_database, "upgrade", "head")
+    with psycopg.connect(empty_database) as reader:
+        reader.execute("SELECT FROM note")
+        with pytest.raises(subprocess.CalledProcessError) as failed:
+            alembic(empty_database, "-x", "lock_timeout=100ms", "downgrade", "base")
+    assert "due to lock timeout" in failed.value.stderr
 
 
 def test_statements_can_be_read_without_a_database() -> None:

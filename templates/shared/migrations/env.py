@@ -15,11 +15,16 @@ from app.settings import settings_or_exit
 #: at once the first migrates and the others find nothing left to do.
 LOCK = 2_126_013_117
 
+#: How long a statement may wait for a table that is in use; everyone who comes after it waits behind it. A migration
+#: that may hold up the service longer: alembic -x lock_timeout=1min upgrade head
+LOCK_TIMEOUT = context.get_x_argument(as_dictionary=True).get("lock_timeout", "5s")
+
 
 def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=SQLModel.metadata)
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        connection.execute(text("SELECT set_config('lock_timeout', :time, true)"), {"time": LOCK_TIMEOUT})
         context.run_migrations()
 
 
