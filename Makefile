@@ -4,16 +4,19 @@ BIN := .venv/bin
 OUTPUT ?= ..
 
 .DEFAULT_GOAL := help
-.PHONY: help new test check clean
+.PHONY: help new test test-container check clean
 
 help: ## Show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 new: .venv/group-new ## Render a service next to this checkout; ARGS="driver=asyncpg" answers, OUTPUT=folder puts it elsewhere
 	@test -t 0 || options=--no-input; $(BIN)/cookiecutter $$options --output-dir "$(OUTPUT)" . $(ARGS)
 
 test: .venv/group-test ## Prove every combination; ARGS="-k asyncpg" passes arguments to pytest
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not container" $(ARGS)
+
+test-container: .venv/group-test ## Prove the image of each driver; needs Docker or Podman
+	$(BIN)/python -m pytest -m container $(ARGS)
 
 check: .venv/group-test ## Check the template's own style and types
 	$(BIN)/ruff check .

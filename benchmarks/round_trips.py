@@ -39,10 +39,9 @@ from threading import Thread
 
 sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("", "tests"))
 
-from cookiecutter.main import cookiecutter
 from local_extensions import flavoured
 
-from combinations import DRIVERS, SUPPORTED, TEMPLATE, BakedProject, Combination
+from combinations import DRIVERS, SUPPORTED, BakedProject, Combination, rendered
 from environments import environment
 from servers import (
     INSTALL_SERVERS,
@@ -241,18 +240,6 @@ def table_row(cells: Sequence[str]) -> str:
 
 def table_head(names: Sequence[str]) -> str:
     return f"{table_row(names)}\n|{'---|' * len(names)}"
-
-
-def rendered(combination: Combination, folder: Path) -> BakedProject:
-    path = cookiecutter(
-        str(TEMPLATE),
-        no_input=True,
-        extra_context=combination.answers,
-        output_dir=str(folder / str(combination)),
-        # They only say what to do next.
-        accept_hooks=False,
-    )
-    return BakedProject(combination, Path(path))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cookiecutter.main import cookiecutter
 
 TEMPLATE = Path(__file__).parent.parent
 CONTEXT: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text())
@@ -69,3 +70,16 @@ class BakedProject:
 
     def read(self, path: str) -> str:
         return (self.path / path).read_text()
+
+
+def rendered(combination: Combination, folder: Path) -> BakedProject:
+    """The combination's service, for those who have no fixture to render it."""
+    path = cookiecutter(
+        str(TEMPLATE),
+        no_input=True,
+        extra_context=combination.answers,
+        output_dir=str(folder / str(combination)),
+        # They only say what to do next.
+        accept_hooks=False,
+    )
+    return BakedProject(combination, Path(path))

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -238,6 +239,24 @@ class PostgresServer(Server):
             raise ServerError(f"Backends of {database} did not end: {pids}")
         return len(pids)
 
+    @contextmanager
+    def slow_inserts(self, database: str, table: str, seconds: int) -> Iterator[None]:
+        """Inside the block an insert into this table takes so many seconds."""
+        wait = SQL("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS {}").format(
+            Literal(f"BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END")
+        )
+        before_insert = SQL("CREATE TRIGGER wait BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION wait()")
+        self.execute(wait, database=database)
+        self.execute(before_insert.format(Identifier(table)), database=database)
+        yield
+        self.execute("DROP FUNCTION wait CASCADE", database=database)
+
+    def wait_for_slow_insert(self, database: str) -> None:
+        """Return when an insert is on its way."""
+        sleeping = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event = 'PgSleep'"
+        if not wait_until(lambda: bool(self.execute(sleeping, [database]))):
+            raise ServerError(f"Nothing was inserted into {database}.")
+
     def execute(
         self,
         sql: LiteralString | Composed,
@@ -335,6 +354,9 @@ class PgBouncer(Server):
 
     def start(self) -> None:
         self._process.start(lambda: accepts_connections(self.port))
+
+    def log(self) -> str:
+        return self._process.log.read_text()
 
     def pooled_url(self, database: str) -> str:
         return provider_url(self.port, database)
