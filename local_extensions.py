@@ -1,8 +1,9 @@
-"""What the template's files need beyond Jinja: refusals, quoting, and sync text from async text.
+"""What the template's files need beyond Jinja: refusals, quoting, short names, and sync text from async text.
 
 Cookiecutter loads this module from the template's own folder, so it imports nothing that cookiecutter does not bring.
 """
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -19,9 +20,10 @@ LONGEST_TEXT = 120
 PATTERNS = (
     (
         "project_slug",
-        # A Cloud Run service name has at most 49 characters.
-        r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?",
-        "use at most 49 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen, "
+        # Cloud Run allows 46 characters for a service's name and a revision's tag together; the longest tag that
+        # deploy.sh sets is candidate. Service accounts need 6, of which three are a suffix.
+        r"[a-z][a-z0-9-]{1,35}[a-z0-9]",
+        "use 3 to 37 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen, "
         "for example notes-service",
     ),
     (
@@ -105,6 +107,14 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def shortened(name: str, length: int) -> str:
+    """A name that fits, its end replaced by a digest where it is too long, so that two long names stay two."""
+    if len(name) <= length:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{name[: length - 7].rstrip('-')}-{digest}"
+
+
 def markdown(text: str) -> str:
     """User text as Markdown that shows it as it was typed."""
     return re.sub(r"([\\`*_\[\]<>&#|~])", r"\\\1", text)
@@ -186,5 +196,10 @@ class Service(Extension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.filters.update(
-            accepted=accepted, quoted=quoted, markdown=markdown, filled=filled, flavoured=flavoured
+            accepted=accepted,
+            quoted=quoted,
+            shortened=shortened,
+            markdown=markdown,
+            filled=filled,
+            flavoured=flavoured,
         )

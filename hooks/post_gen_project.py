@@ -10,5 +10,7 @@ print(
     cd {shlex.quote(str(Path.cwd()))}
     make run     # a real Postgres, the migrations, the service with reload
     make test    # its tests, on a Postgres of their own
+
+deploy/README.md goes from there to Cloud Run.
 """
 )

@@ -2,29 +2,33 @@
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
-from combinations import TEMPLATE, BakedProject, Combination
+from combinations import CONTEXT, TEMPLATE, BakedProject, Combination
 from servers import INSTALL_SERVERS, PgBouncer, PostgresServer, ServerBinaries, find_servers
 
-Bake = Callable[[Combination], BakedProject]
 RecordProperty = Callable[[str, object], None]
+
+
+class Bake(Protocol):
+    def __call__(self, combination: Combination, pipeline: str = ...) -> BakedProject: ...
 
 
 @pytest.fixture(scope="session")
 def bake(cookies_session: Any) -> Bake:
-    """Render a combination, once in a session."""
-    baked: dict[Combination, BakedProject] = {}
+    """Render a combination with a pipeline, once in a session."""
+    baked: dict[tuple[Combination, str], BakedProject] = {}
 
-    def render(combination: Combination) -> BakedProject:
-        if combination not in baked:
-            result = cookies_session.bake(extra_context=combination.answers, template=str(TEMPLATE))
+    def render(combination: Combination, pipeline: str = CONTEXT["pipeline"][0]) -> BakedProject:
+        if (combination, pipeline) not in baked:
+            answers = combination.answers | {"pipeline": pipeline}
+            result = cookies_session.bake(extra_context=answers, template=str(TEMPLATE))
             if result.exception:
                 raise result.exception
-            baked[combination] = BakedProject(combination, result.project_path)
-        return baked[combination]
+            baked[combination, pipeline] = BakedProject(combination, result.project_path)
+        return baked[combination, pipeline]
 
     return render
 

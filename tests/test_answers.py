@@ -1,5 +1,6 @@
 """What people answer, kindly meant or not."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cookiecutter.exceptions import FailedHookException
-from local_extensions import accepted, markdown
+from local_extensions import accepted, markdown, shortened
 from markdown_it import MarkdownIt
 
 from combinations import CONTEXT, REFUSED, TEMPLATE, Combination
@@ -96,7 +97,8 @@ def test_text_that_cannot_stand_on_one_line_is_refused(question: str, text: str)
         ("project_slug", "notes-"),
         ("project_slug", "notes_service"),
         ("project_slug", "../notes"),
-        ("project_slug", "n" * 50),
+        ("project_slug", "no"),
+        ("project_slug", "n" * 38),
         ("project_slug", "fastapi"),
         ("project_slug", "tenacity"),
         ("gcp_project_id", "My Project"),
@@ -110,6 +112,20 @@ def test_text_that_cannot_stand_on_one_line_is_refused(question: str, text: str)
 def test_wrong_name_is_refused_with_a_remedy(tmp_path: Path, question: str, answer: str) -> None:
     sentence = assert_refused(type_answers(tmp_path, **{question: answer}), tmp_path)
     assert f"{question} " in sentence
+
+
+def test_long_project_name_gives_a_slug_that_fits(tmp_path: Path) -> None:
+    done = type_answers(tmp_path, project_name="A service whose name says more than a name can")
+    assert done.returncode == 0, done.stdout
+    [service] = tmp_path.iterdir()
+    assert service.name == "a-service-whose-name-says-more-" + service.name[-6:]
+
+
+def test_shortened_names_stay_different() -> None:
+    names = {shortened(f"customer-notification-service-{place}", 26) for place in ("east", "west")}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"[a-z][a-z0-9-]{4,24}[a-z0-9]", name) for name in names)
+    assert shortened("notes-service", 26) == "notes-service"
 
 
 def test_wrong_answer_is_refused_before_the_next_question(tmp_path: Path) -> None:

@@ -1,52 +1,50 @@
-"""The files that other programs read: pipelines and Compose."""
+"""The one choice that decides which files there are."""
 
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+import re
 
 import pytest
+import yaml
 
-from combinations import CONTEXT, TEMPLATE
+from combinations import CONTEXT, SUPPORTED, TEMPLATE
+from conftest import Bake
 
-FILES = {"github_actions": ".github/workflows/ci.yaml", "cloud_build": "cloudbuild.yaml"}
-
-SCHEMAS = {
-    ".github/workflows/ci.yaml": "vendor.github-workflows",
-    "cloudbuild.yaml": "vendor.cloudbuild",
-    "compose.yaml": "vendor.compose-spec",
+FILES = {
+    "github_actions": {".github/workflows/ci.yaml", ".github/workflows/deploy.yaml"},
+    "cloud_build": {"cloudbuild.yaml"},
 }
 
-
-@pytest.fixture(params=CONTEXT["pipeline"])
-def pipeline(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+PINNED = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
-@pytest.fixture
-def service(cookies: Any, pipeline: str) -> Path:
-    result = cookies.bake(extra_context={"pipeline": pipeline}, template=str(TEMPLATE))
-    assert result.exception is None
-    path: Path = result.project_path
-    return path
+@pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
+def test_only_the_files_of_the_chosen_pipeline_are_there(bake: Bake, pipeline: str) -> None:
+    others = set().union(*(files for name, files in FILES.items() if name != pipeline))
+    files = bake(SUPPORTED[0], pipeline).files.keys()
+    assert FILES[pipeline] <= files
+    assert not others & files
 
 
-def test_only_the_chosen_pipeline_is_there(service: Path, pipeline: str) -> None:
-    assert {name for name, file in FILES.items() if (service / file).exists()} == {pipeline}
+@pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
+def test_pipeline_tests_before_it_releases_and_calls_the_script(bake: Bake, pipeline: str) -> None:
+    project = bake(SUPPORTED[0], pipeline)
+    [release] = [text for path, text in project.files.items() if path in FILES[pipeline] and "deploy/deploy.sh" in text]
+    assert release.index("make check test") < release.index("deploy/deploy.sh")
+    assert "SMOKE_TEST_ACCOUNT" in release
 
 
-def test_files_follow_their_schemas(service: Path) -> None:
-    for file, schema in SCHEMAS.items():
-        if (service / file).exists():
-            assert_valid(service / file, schema)
+def test_workflows_start_with_few_permissions_and_queue(bake: Bake) -> None:
+    project = bake(SUPPORTED[0], "github_actions")
+    for path in FILES["github_actions"]:
+        workflow = yaml.safe_load(project.read(path))
+        assert workflow["permissions"] == {"contents": "read"}
+        assert workflow["concurrency"]["cancel-in-progress"] == (path == ".github/workflows/ci.yaml")
+    release = yaml.safe_load(project.read(".github/workflows/deploy.yaml"))["jobs"]["release"]
+    assert release["permissions"] == {"contents": "read", "id-token": "write"}
+    assert release["needs"] == "test"
 
 
-def test_own_workflow_follows_its_schema() -> None:
-    assert_valid(TEMPLATE / ".github" / "workflows" / "ci.yaml", "vendor.github-workflows")
-
-
-def assert_valid(file: Path, schema: str) -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+def test_actions_are_pinned_to_a_commit(bake: Bake) -> None:
+    workflows = [bake(SUPPORTED[0]).read(path) for path in FILES["github_actions"]]
+    workflows.append((TEMPLATE / ".github" / "workflows" / "ci.yaml").read_text())
+    for workflow in workflows:
+        assert len(PINNED.findall(workflow)) == workflow.count("uses:") > 0

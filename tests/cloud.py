@@ -1,0 +1,113 @@
+"""A stand-in for Google Cloud: gcloud, docker, curl and sleep on PATH, which record their calls and keep a service."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMANDS = ("gcloud", "docker", "curl", "sleep")
+
+#: Where a revision's tag answers, as Cloud Run forms it.
+TAG_URL = "https://{tag}---notes-service.example.invalid"
+
+VERB = re.compile(r"(add|build|create|describe|enable|execute|inspect|list|print|push|replace|set|update)(-.+)?")
+
+STAND_IN = Path(__file__).parent / "cloud_command.py"
+
+
+@dataclass(frozen=True)
+class Call:
+    command: list[str]
+    stdin: str
+
+    def __str__(self) -> str:
+        return shlex.join(self.command)
+
+    @property
+    def action(self) -> str:
+        """The command up to its verb: gcloud run services replace."""
+        words: list[str] = []
+        for word in self.command:
+            if word.startswith("-") or words in (["curl"], ["sleep"]):
+                break
+            words.append(word)
+            if VERB.fullmatch(word):
+                break
+        return " ".join(words)
+
+
+class Cloud:
+    """A project with nothing in it, until a script has put something there.
+
+    What is in it is the file state.json, which the stand-in commands read and write: `there`, the names of what was
+    created; `traffic`, the service's entries; `fail`, the actions that are to fail from now on.
+    """
+
+    def __init__(self, folder: Path, service: Path) -> None:
+        self.folder = folder
+        self.service = service
+        self.commands = folder / "bin"
+        self.commands.mkdir()
+        for name in COMMANDS:
+            command = self.commands / name
+            command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}" "{folder}" {name} "$@"\n')
+            command.chmod(0o755)
+        self.state: dict[str, Any] = {"there": [], "traffic": [], "fail": []}
+        self.log.touch()
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "calls.jsonl"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        return state
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        (self.folder / "state.json").write_text(json.dumps(state))
+
+    def serve(self, *traffic: dict[str, object]) -> None:
+        """A service that is there already, with these entries of traffic."""
+        self.state = self.state | {"there": ["notes-service"], "traffic": list(traffic)}
+
+    def fail(self, *actions: str) -> None:
+        self.state = self.state | {"fail": list(actions)}
+
+    def shares(self) -> dict[str, int]:
+        """The percentage of each revision that has a share of the traffic."""
+        return {entry["revisionName"]: entry["percent"] for entry in self.state["traffic"] if entry.get("percent")}
+
+    def tags(self) -> dict[str, str]:
+        """The revision of each tag."""
+        return {entry["tag"]: entry["revisionName"] for entry in self.state["traffic"] if entry.get("tag")}
+
+    def calls(self) -> list[Call]:
+        return [Call(**json.loads(line)) for line in self.log.read_text().splitlines()]
+
+    def actions(self) -> list[str]:
+        return [call.action for call in self.calls()]
+
+    def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a script of the service in this cloud."""
+        return subprocess.Popen(
+            [self.service / "deploy" / script, *arguments],
+            env=os.environ | {"PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}"} | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, script: str, *arguments: str, typed: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        process = self.start(script, *arguments, **environment)
+        stdout, stderr = process.communicate(typed)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

@@ -1,0 +1,103 @@
+"""What stands for gcloud, docker, curl and sleep: python cloud_command.py FOLDER NAME ARGUMENTS..."""
+
+import json
+import select
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from cloud import TAG_URL, Call
+
+IDENTITY_TOKEN = "not-a-real-identity-token"
+DIGEST = "sha256:" + "5e" * 32
+
+
+def main(folder: Path, *command: str) -> int:
+    call = Call(list(command), piped())
+    with (folder / "calls.jsonl").open("a") as log:
+        log.write(json.dumps(vars(call)) + "\n")
+    state = json.loads((folder / "state.json").read_text())
+    if call.action in state["fail"]:
+        print(f"ERROR: {call.action} fails.", file=sys.stderr)
+        return 1
+    if call.action == "sleep":
+        time.sleep(float(call.command[1]))
+        return 0
+    code = answer(call, state)
+    (folder / "state.json").write_text(json.dumps(state))
+    return code
+
+
+def piped() -> str:
+    """What standard input holds, for the commands that read it."""
+    if {"-", "@-", "--data-file=-"} & set(sys.argv) and select.select([sys.stdin], [], [], 10)[0]:
+        return sys.stdin.read()
+    return ""
+
+
+def answer(call: Call, state: dict[str, Any]) -> int:
+    flags = dict(word.split("=", 1) for word in call.command if word.startswith("--") and "=" in word)
+    match call.action.split():
+        case ["docker", "image", "inspect"]:
+            image = call.command[-1].rpartition(":")[0]
+            print(json.dumps([{"RepoDigests": [f"other.invalid/image@{DIGEST}", f"{image}@{DIGEST}"]}], indent=4))
+        case ["gcloud", "auth", "print-identity-token"]:
+            print(IDENTITY_TOKEN)
+        case ["gcloud", "projects", "describe"]:
+            print("123456789012")
+        case ["gcloud", "run", "services", "list"]:
+            print("\n".join(name for name in state["there"] if name == "notes-service"))
+        case ["gcloud", "run", "services", "replace"]:
+            # Imported late: the other commands start in a third of the time.
+            import yaml
+
+            state["there"].append("notes-service")
+            state["traffic"] = yaml.safe_load(call.stdin)["spec"]["traffic"]
+        case ["gcloud", "run", "services", "update-traffic"]:
+            update_traffic(flags, state)
+        case ["gcloud", "run", "services", "describe"] if "--flatten" in flags:
+            for entry in state["traffic"]:
+                url = TAG_URL.format(tag=entry["tag"]) if entry.get("tag") else ""
+                print(f"{entry['revisionName']},{entry.get('percent') or ''},{entry.get('tag') or ''},{url}")
+        case ["gcloud", "secrets", "versions", "list"]:
+            print("\n".join(name for name in state["there"] if name == f"{named(call)}/versions/1"))
+        case ["gcloud", "secrets", "versions", "add"]:
+            state["there"].append(f"{named(call)}/versions/1")
+        case [*_, "describe"]:
+            return 0 if named(call) in state["there"] else 1
+        case [*_, "create"] | [*_, "create-oidc"]:
+            state["there"].append(named(call))
+    return 0
+
+
+def named(call: Call) -> str:
+    """What the command is about: its --name, or the first word after its action that is no flag."""
+    for word in call.command:
+        if word.startswith("--name="):
+            return word.removeprefix("--name=")
+    words = [word for word in call.command[len(call.action.split()) :] if not word.startswith("-")]
+    return words[0].partition("@")[0] if words else "notes-service"
+
+
+def update_traffic(flags: dict[str, str], state: dict[str, Any]) -> None:
+    """Give revisions their shares and tags, and the rest to those who had a share before, in proportion."""
+    shares = {entry["revisionName"]: entry["percent"] for entry in state["traffic"] if entry.get("percent")}
+    tags = {entry["tag"]: entry["revisionName"] for entry in state["traffic"] if entry.get("tag")}
+    given = {name: int(percent) for name, percent in pairs(flags["--to-revisions"])}
+    others = {name: percent for name, percent in shares.items() if name not in given}
+    rest = 100 - sum(given.values())
+    shares = given | {name: rest * percent // sum(others.values()) for name, percent in others.items()}
+    tags |= dict(pairs(flags.get("--update-tags", "")))
+    for tag in filter(None, flags.get("--remove-tags", "").split(",")):
+        tags.pop(tag)
+    state["traffic"] = [{"revisionName": name, "percent": percent} for name, percent in shares.items() if percent]
+    state["traffic"] += [{"revisionName": name, "tag": tag} for tag, name in tags.items()]
+
+
+def pairs(text: str) -> list[list[str]]:
+    return [pair.split("=") for pair in filter(None, text.split(","))]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

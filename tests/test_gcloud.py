@@ -1,0 +1,149 @@
+"""The scripts with the real gcloud, where it is installed: its flags, and releases on an API of the tests' own."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud import Cloud
+from combinations import CONTEXT, SUPPORTED, BakedProject
+from conftest import Bake
+from run_api import RunAPI
+
+GCLOUD = shutil.which("gcloud") or ""
+
+pytestmark = pytest.mark.skipif(
+    not GCLOUD, reason="Install the Google Cloud SDK to test what gcloud makes of the scripts."
+)
+
+
+def printed_commands(cloud: Cloud) -> Iterator[list[str]]:
+    """The gcloud commands that the scripts print in a dry run."""
+    runs = (
+        ["deploy.sh", "--steps", "10"],
+        ["deploy.sh", "rollback"],
+        ["bootstrap.sh"],
+        ["bootstrap.sh", "pipeline", "owner/repository"],
+        ["bootstrap.sh", "secret", "DATABASE_URL"],
+    )
+    for script, *arguments in runs:
+        done = cloud.run(script, "--dry-run", *arguments, SMOKE_TEST_ACCOUNT="ci@example.invalid")
+        assert done.returncode == 0, done.stderr
+        for line in done.stderr.splitlines():
+            if line.startswith("gcloud "):
+                yield shlex.split(line)
+
+
+#: A command on a line of its own, which may go on after a backslash, and one inside another.
+DOCUMENTED = re.compile(
+    r"^ {4,8}(?:- run: )?(?P<line>gcloud (?:[^\n\\]|\\\n)+)|\$\((?P<inside>gcloud (?:[^()]|\([^()]*\))+)\)",
+    re.MULTILINE,
+)
+
+
+def documented_commands(project: BakedProject) -> Iterator[list[str]]:
+    """The gcloud commands in the files that people and pipelines read."""
+    for path, text in project.files.items():
+        if path.endswith((".md", ".yaml")):
+            for found in DOCUMENTED.finditer(text):
+                yield shlex.split((found["line"] or found["inside"]).replace("\\\n", ""))
+
+
+def findings(commands: list[list[str]], folder: Path) -> list[str]:
+    """What gcloud itself has against these commands."""
+    file = folder / "commands.json"
+    file.write_text(json.dumps([{"command_string": joined(command)} for command in commands]))
+    done = subprocess.run(
+        [GCLOUD, "meta", "lint-gcloud-commands", f"--commands-file={file}"],
+        env=os.environ | {"CLOUDSDK_CONFIG": str(folder), "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true"},
+        capture_output=True,
+        text=True,
+    )
+    results = json.loads(done.stdout)
+    assert {result["command_string"] for result in results} == {joined(command) for command in commands}
+    return [f"{result['command_string']}: {result['error_message']}" for result in results if not result["success"]]
+
+
+def joined(command: list[str]) -> str:
+    """The command as the linter reads it: only the value of a flag may be quoted."""
+    flags = (word.partition("=") if word.startswith("--") else ("", "", word) for word in command)
+    return " ".join(f"{name}{sign}{shlex.quote(value) if value else ''}" for name, sign, value in flags)
+
+
+@pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
+def test_gcloud_knows_every_command_and_flag(bake: Bake, tmp_path: Path, pipeline: str) -> None:
+    project = bake(SUPPORTED[0], pipeline)
+    commands = [*printed_commands(Cloud(tmp_path, project.path)), *documented_commands(project)]
+    # The manifests come by standard input, which the linter does not read.
+    manifests = {"services": "service.yaml", "jobs": "migrate-job.yaml"}
+    for command in commands:
+        if "-" in command:
+            command[command.index("-")] = str(project.path / "deploy" / manifests[command[2]])
+    assert len(commands) > 50
+    assert not findings(commands, tmp_path)
+
+
+def test_gcloud_would_not_accept_a_wrong_flag(tmp_path: Path) -> None:
+    assert findings([["gcloud", "run", "services", "list", "--regions=us-east4"]], tmp_path)
+
+
+class RealCloud(Cloud):
+    """The same commands, except that gcloud is the real one and talks to an API of the tests' own."""
+
+    def __init__(self, folder: Path, service: Path, api: RunAPI) -> None:
+        super().__init__(folder, service)
+        gcloud = self.commands / "gcloud"
+        recorded = gcloud.read_text().splitlines()[-1]
+        # Only a real account has identity tokens.
+        gcloud.write_text(f'#!/bin/sh\n[ "$2" = print-identity-token ] || exec "{GCLOUD}" "$@"\n{recorded}\n')
+        (folder / "access-token").write_text("not-a-real-access-token")
+        self.environment = api.environment(str(folder))
+
+    def release(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("deploy.sh", *arguments, **self.environment)
+
+
+@pytest.fixture
+def api() -> Iterator[RunAPI]:
+    with RunAPI() as api:
+        yield api
+
+
+@pytest.fixture
+def cloud(bake: Bake, tmp_path: Path, api: RunAPI) -> RealCloud:
+    return RealCloud(tmp_path, bake(SUPPORTED[0]).path, api)
+
+
+def test_releases_and_a_rollback_go_through_with_the_real_gcloud(cloud: RealCloud, api: RunAPI) -> None:
+    done = cloud.release()
+    assert done.returncode == 0, done.stderr
+    [(first, percent)] = api.shares("notes-service").items()
+    assert percent == 100
+    assert api.tags("notes-service") == {}
+    done = cloud.release("--steps", "10", "--pause", "0")
+    assert done.returncode == 0, done.stderr
+    [(second, percent)] = api.shares("notes-service").items()
+    assert percent == 100
+    assert second != first
+    assert api.tags("notes-service") == {"previous": first}
+    assert cloud.release("rollback").returncode == 0
+    assert api.shares("notes-service") == {first: 100}
+    assert api.tags("notes-service") == {"previous": second}
+    assert sum(kind == "executions" for kind, _ in api.resources) == 2
+
+
+def test_revision_that_does_not_start_leaves_the_traffic_where_it_was(cloud: RealCloud, api: RunAPI) -> None:
+    assert cloud.release().returncode == 0
+    before = api.shares("notes-service")
+    api.starts = False
+    done = cloud.release()
+    assert done.returncode != 0
+    assert "failed while deploying a revision without traffic" in done.stderr
+    assert "failed to start and listen" in done.stderr
+    assert api.shares("notes-service") == before

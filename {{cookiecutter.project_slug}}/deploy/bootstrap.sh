@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Prepares the Google Cloud project. What is there already stays as it is, so running it again is safe.
+#
+#   deploy/bootstrap.sh [--dry-run]                              before the first release
+#   deploy/bootstrap.sh [--dry-run] pipeline OWNER/REPOSITORY    after it: {{ cookiecutter._pipelines[cookiecutter.pipeline].name }} may release
+#   deploy/bootstrap.sh [--dry-run] secret DATABASE_URL          when it changed; or DATABASE_DIRECT_URL
+#
+# Connection strings are typed at the terminal: they are in no argument, no file and no history.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. deploy/common.sh
+
+main() {
+  local arguments=()
+  while (($#)); do
+    case $1 in
+      --dry-run) dry_run=1 ;;
+      --help | -h) usage && exit ;;
+      *) arguments+=("$1") ;;
+    esac
+    shift
+  done
+  case ${arguments[*]-} in
+    "") prepare_project ;;
+    pipeline\ */*) prepare_pipeline "${arguments[1]}" ;;
+    "secret DATABASE_URL") add_version "$url_secret" DATABASE_URL ;;
+    "secret DATABASE_DIRECT_URL") add_version "$direct_url_secret" DATABASE_DIRECT_URL ;;
+    *) usage && fail "${arguments[*]} is not known: see above." ;;
+  esac
+  if [[ $dry_run ]]; then say "Nothing was done: this was a dry run."; fi
+}
+
+prepare_project() {
+  enable run.googleapis.com artifactregistry.googleapis.com secretmanager.googleapis.com iam.googleapis.com
+  image_repository
+  # The accounts early: a new one can be given rights only after some seconds, which typing the secrets takes anyway.
+  account "$service_account" "Runs $service"
+  account "$migrate_account" "Migrates the database of $service"
+  secret "$url_secret" DATABASE_URL
+  secret "$direct_url_secret" DATABASE_DIRECT_URL
+  may_read "$service_account" "$url_secret"
+  may_read "$migrate_account" "$url_secret"
+  may_read "$migrate_account" "$direct_url_secret"
+  say "The project is ready for deploy/deploy.sh."
+}
+
+prepare_pipeline() {
+  [[ $1 =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]] || fail "$1 is no repository: it should look like OWNER/REPOSITORY."
+  run gcloud run services describe "$service" "${in_region[@]}" --format=none ||
+    fail "The pipeline gets rights to the service, which is not there yet: make the first release with deploy/deploy.sh."
+  account "$pipeline_account" "Releases $service"
+  sign_in "$1"
+  may_release
+  say "The pipeline is ready: the next push to main is a release."
+}
+
+enable() { run gcloud services enable "$@" "${in_project[@]}"; }
+
+image_repository() {
+  local place=("$service" "${in_project[@]}" --location="$region")
+  unless_there "$service" \
+    gcloud artifacts repositories describe "${place[@]}" -- \
+    gcloud artifacts repositories create "${place[@]}" --repository-format=docker
+  run gcloud artifacts repositories set-cleanup-policies "${place[@]}" --policy=deploy/cleanup-policy.json --no-dry-run
+}
+
+account() {
+  unless_there "$1" \
+    gcloud iam service-accounts describe "$1" "${in_project[@]}" -- \
+    gcloud iam service-accounts create "${1%@*}" "${in_project[@]}" --display-name="$2"
+}
+
+# A secret and its first version.
+secret() {
+  local versions
+  unless_there "$1" \
+    gcloud secrets describe "$1" "${in_project[@]}" -- \
+    gcloud secrets create "$1" "${in_project[@]}" --replication-policy=automatic
+  versions=$(ask "" gcloud secrets versions list "$1" "${in_project[@]}" --limit=1 --format='value(name)')
+  if [[ ! $versions ]]; then add_version "$1" "$2"; fi
+}
+
+add_version() {
+  local value
+  value=$(typed "$2")
+  printf '%s' "$value" | run gcloud secrets versions add "$1" "${in_project[@]}" --data-file=-
+}
+
+typed() {
+  local value
+  if [[ $dry_run ]]; then return; fi
+  read -r -s -p "$1, as the provider prints it: " value || fail "No $1 was given."
+  say
+  [[ $value == postgres*://* ]] || fail "That is no Postgres URL: it should look like postgresql://user:password@host/database."
+  printf '%s' "$value"
+}
+
+may_read() {
+  run gcloud secrets add-iam-policy-binding "$2" "${in_project[@]}" --format=none \
+    --role=roles/secretmanager.secretAccessor --member="serviceAccount:$1"
+}
+
+# What deploy.sh does: push an image, replace and run the job and the service under their accounts, ask /ready as itself.
+may_release() {
+  local member=serviceAccount:$pipeline_account
+  in_project_may roles/run.developer
+  run gcloud artifacts repositories add-iam-policy-binding "$service" "${in_project[@]}" --location="$region" --format=none \
+    --role=roles/artifactregistry.writer --member="$member"
+  may_on_account "$service_account" roles/iam.serviceAccountUser
+  may_on_account "$migrate_account" roles/iam.serviceAccountUser
+  may_on_account "$pipeline_account" roles/iam.serviceAccountTokenCreator
+  run gcloud run services add-iam-policy-binding "$service" "${in_region[@]}" --format=none \
+    --role=roles/run.invoker --member="$member"
+}
+
+in_project_may() {
+  run gcloud projects add-iam-policy-binding "$project" --quiet --condition=None --format=none \
+    --role="$1" --member="serviceAccount:$pipeline_account"
+}
+
+may_on_account() {
+  run gcloud iam service-accounts add-iam-policy-binding "$1" "${in_project[@]}" --format=none \
+    --role="$2" --member="serviceAccount:$pipeline_account"
+}
+
+# Create what a first command does not find, with the command after the two hyphens.
+unless_there() {
+  local name=$1 describe=()
+  shift
+  while [[ $1 != -- ]]; do
+    describe+=("$1")
+    shift
+  done
+  shift
+  if [[ $dry_run ]]; then
+    run "${describe[@]}"
+  elif "${describe[@]}" >/dev/null 2>&1; then
+    say "$name is there."
+    return
+  fi
+  run "$@"
+}
+
+{% include "pipelines/" ~ cookiecutter.pipeline ~ "/bootstrap.sh" %}
+
+main "$@"

@@ -1,0 +1,116 @@
+"""deploy/: its numbers fit the settings, each other and the database, and its commands work."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from app.settings import Settings
+from tests.conftest import alembic
+from tests.process import PROJECT, STOP_TIMEOUT, environment
+
+DEPLOY = PROJECT / "deploy"
+SERVICE = yaml.safe_load((DEPLOY / "service.yaml").read_text())
+JOB = yaml.safe_load((DEPLOY / "migrate-job.yaml").read_text())
+LIMITS = tomllib.loads((DEPLOY / "limits.toml").read_text())
+
+REVISION = SERVICE["spec"]["template"]
+TASK = JOB["spec"]["template"]["spec"]["template"]
+[SERVICE_CONTAINER] = REVISION["spec"]["containers"]
+[JOB_CONTAINER] = TASK["spec"]["containers"]
+
+
+def values(container: dict[str, Any]) -> dict[str, str]:
+    """The environment variables that stand in the manifest."""
+    return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
+
+
+def secrets(container: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The environment variables that come from Secret Manager: the secret's name, and its version as key."""
+    found = [variable for variable in container["env"] if "valueFrom" in variable]
+    return {variable["name"]: variable["valueFrom"]["secretKeyRef"] for variable in found}
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """The settings on Cloud Run: the defaults, and what service.yaml sets."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in values(SERVICE_CONTAINER).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user@host.invalid/database")
+    return Settings()
+
+
+def test_container_concurrency_is_what_the_settings_admit(settings: Settings) -> None:
+    concurrency = REVISION["spec"]["containerConcurrency"]
+    assert concurrency == settings.concurrency, (
+        f"Cloud Run sends an instance {concurrency} requests at once, and the settings admit {settings.concurrency}: "
+        f"set containerConcurrency in deploy/service.yaml to {settings.concurrency}, or change the settings."
+    )
+
+
+def test_all_instances_together_fit_the_database(settings: Settings) -> None:
+    instances = int(REVISION["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"])
+    revisions, connections = LIMITS["revisions"], LIMITS["connections"]
+    needed = instances * settings.concurrency * revisions
+    assert needed <= connections, (
+        f"{instances} instances x {settings.concurrency} connections x {revisions} revisions = {needed} connections, "
+        f"and the database takes {connections}: lower maxScale in deploy/service.yaml to "
+        f"{connections // (settings.concurrency * revisions)}, lower the connections of an instance, "
+        "or raise the number in deploy/limits.toml when the database has grown."
+    )
+
+
+def test_request_may_take_as_long_as_its_waits(settings: Settings) -> None:
+    timeout = REVISION["spec"]["timeoutSeconds"]
+    waits = settings.admission_timeout + settings.database_wake_timeout
+    assert timeout > waits, (
+        f"Waiting for admission and for a waking database may take {waits} seconds, and Cloud Run ends the request "
+        f"after {timeout}: raise timeoutSeconds in deploy/service.yaml."
+    )
+
+
+def test_shutdown_ends_before_the_container_is_killed(settings: Settings) -> None:
+    assert settings.shutdown_timeout < STOP_TIMEOUT
+
+
+def test_variables_are_settings() -> None:
+    for container in (SERVICE_CONTAINER, JOB_CONTAINER):
+        names = {name.lower() for name in values(container) | secrets(container)}
+        assert names <= Settings.model_fields.keys()
+
+
+def test_secrets_are_pinned_to_a_version_and_only_the_job_has_the_direct_one() -> None:
+    assert secrets(SERVICE_CONTAINER).keys() == {"DATABASE_URL"}
+    assert secrets(JOB_CONTAINER).keys() == {"DATABASE_URL", "DATABASE_DIRECT_URL"}
+    assert secrets(JOB_CONTAINER)["DATABASE_URL"] == secrets(SERVICE_CONTAINER)["DATABASE_URL"]
+    for secret in [*secrets(SERVICE_CONTAINER).values(), *secrets(JOB_CONTAINER).values()]:
+        assert secret["key"].isdigit(), f"{secret['name']} floats: name a version, so that a revision never changes."
+
+
+def test_probes_ask_what_never_touches_the_database(client: httpx.Client) -> None:
+    for probe in ("startupProbe", "livenessProbe"):
+        path = SERVICE_CONTAINER[probe]["httpGet"]["path"]
+        assert path == "/health"
+        assert client.get(path).status_code == 200
+
+
+def test_service_and_job_run_the_same_image_as_different_accounts() -> None:
+    assert SERVICE_CONTAINER["image"] == JOB_CONTAINER["image"]
+    assert REVISION["spec"]["serviceAccountName"] != TASK["spec"]["serviceAccountName"]
+
+
+def test_job_migrates_and_may_run_twice(empty_database: str) -> None:
+    python, *arguments = JOB_CONTAINER["command"]
+    assert python == "python"
+    settings = environment(DATABASE_URL=empty_database, DATABASE_DIRECT_URL=empty_database)
+    for _ in range(2):
+        subprocess.run([sys.executable, *arguments], cwd=PROJECT, env=settings, capture_output=True, check=True)
+    alembic(empty_database, "check")
