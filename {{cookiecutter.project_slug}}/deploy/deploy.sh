@@ -23,6 +23,7 @@ pause=60
 # What the release has come to, for the last words of a failed one.
 stage="reading its arguments"
 serving_before=
+deployed=
 traffic_touched=
 sleeping=
 
@@ -101,6 +102,7 @@ deploy_candidate() {
   traffic=$(current_traffic)
   serving_before=$(shares_of "$traffic")
   manifest=$(candidate_manifest)
+  deployed=1
   apply gcloud run services replace - "${in_region[@]}" <<<"$manifest"
   url=$(current_traffic | awk -F, '$3 == "candidate" { print $4 }')
   if [[ $dry_run ]]; then url=CANDIDATE_URL; fi
@@ -208,10 +210,12 @@ last_words() {
   if ((code == 0)); then exit; fi
   if [[ $sleeping ]]; then kill "$sleeping" 2>/dev/null || true; fi
   say "The release $release failed while $stage."
-  if [[ ! $serving_before ]]; then
+  if [[ ! $deployed ]]; then
+    say "The service is as it was."
+  elif [[ ! $serving_before ]]; then
     say "No revision of $service served before this release."
   elif [[ ! $traffic_touched ]]; then
-    say "The traffic was not moved: $serving_before percent."
+    say "The traffic is where it was: $serving_before percent."
   elif run gcloud run services update-traffic "$service" "${in_region[@]}" --to-revisions="$serving_before"; then
     say "The traffic is back where it was: $serving_before percent."
   else
