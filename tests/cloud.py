@@ -12,7 +12,8 @@ from typing import Any
 
 COMMANDS = ("gcloud", "docker", "curl", "sleep")
 
-#: Where a revision's tag answers, as Cloud Run forms it.
+#: Where the service and a revision's tag answer, as Cloud Run forms it.
+SERVICE_URL = "https://notes-service.example.invalid"
 TAG_URL = "https://{tag}---notes-service.example.invalid"
 
 VERB = re.compile(r"(add|build|create|describe|enable|execute|inspect|list|print|push|replace|set|update)(-.+)?")
@@ -45,7 +46,7 @@ class Cloud:
     """A project with nothing in it, until a script has put something there.
 
     What is in it is the file state.json, which the stand-in commands read and write: `there`, the names of what was
-    created; `traffic`, the service's entries; `fail`, the actions that are to fail from now on.
+    created; `traffic`, the service's entries; `fail`, the actions that are to fail.
     """
 
     def __init__(self, folder: Path, service: Path) -> None:
@@ -77,8 +78,10 @@ class Cloud:
         """A service that is there already, with these entries of traffic."""
         self.state = self.state | {"there": ["notes-service"], "traffic": list(traffic)}
 
-    def fail(self, *actions: str) -> None:
-        self.state = self.state | {"fail": list(actions)}
+    def fail(self, action: str, call: int = 1, times: int = 1_000, done: bool = False) -> None:
+        """Let an action fail from this call of it on; where it is done, it takes effect and is reported as failed."""
+        failure = {"action": action, "from": call, "to": call + times, "done": done}
+        self.state = self.state | {"fail": [*self.state["fail"], failure]}
 
     def shares(self) -> dict[str, int]:
         """The percentage of each revision that has a share of the traffic."""
@@ -103,6 +106,7 @@ class Cloud:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def run(

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cloud import TAG_URL, Call
+from cloud import SERVICE_URL, TAG_URL, Call
 
 IDENTITY_TOKEN = "not-a-real-identity-token"
 DIGEST = "sha256:" + "5e" * 32
@@ -18,15 +18,22 @@ def main(folder: Path, *command: str) -> int:
     with (folder / "calls.jsonl").open("a") as log:
         log.write(json.dumps(vars(call)) + "\n")
     state = json.loads((folder / "state.json").read_text())
-    if call.action in state["fail"]:
-        print(f"ERROR: {call.action} fails.", file=sys.stderr)
-        return 1
+    calls = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+    count = sum(Call(**earlier).action == call.action for earlier in calls)
+    failures = [fail for fail in state["fail"] if fail["action"] == call.action and fail["from"] <= count < fail["to"]]
+    if any(not fail["done"] for fail in failures):
+        return failed(call)
     if call.action == "sleep":
         time.sleep(float(call.command[1]))
         return 0
     code = answer(call, state)
     (folder / "state.json").write_text(json.dumps(state))
-    return code
+    return failed(call) if failures else code
+
+
+def failed(call: Call) -> int:
+    print(f"ERROR: {call.action} fails.", file=sys.stderr)
+    return 1
 
 
 def piped() -> str:
@@ -59,7 +66,12 @@ def answer(call: Call, state: dict[str, Any]) -> int:
         case ["gcloud", "run", "services", "describe"] if "--flatten" in flags:
             for entry in state["traffic"]:
                 url = TAG_URL.format(tag=entry["tag"]) if entry.get("tag") else ""
-                print(f"{entry['revisionName']},{entry.get('percent') or ''},{entry.get('tag') or ''},{url}")
+                fields = (entry["revisionName"], entry.get("percent") or "", entry.get("tag") or "", url, SERVICE_URL)
+                print(*fields, sep=",")
+        case ["gcloud", "builds", "triggers", "list"]:
+            print("\n".join(name.removeprefix("trigger/") for name in state["there"] if name.startswith("trigger/")))
+        case ["gcloud", "builds", "triggers", "create"]:
+            state["there"].append(f"trigger/{flags['--repo-owner']}/{flags['--repo-name']}")
         case ["gcloud", "secrets", "versions", "list"]:
             print("\n".join(name for name in state["there"] if name == f"{named(call)}/versions/1"))
         case ["gcloud", "secrets", "versions", "add"]:
@@ -72,10 +84,7 @@ def answer(call: Call, state: dict[str, Any]) -> int:
 
 
 def named(call: Call) -> str:
-    """What the command is about: its --name, or the first word after its action that is no flag."""
-    for word in call.command:
-        if word.startswith("--name="):
-            return word.removeprefix("--name=")
+    """What the command is about: the first word after its action that is no flag."""
     words = [word for word in call.command[len(call.action.split()) :] if not word.startswith("-")]
     return words[0].partition("@")[0] if words else "notes-service"
 
@@ -90,7 +99,7 @@ def update_traffic(flags: dict[str, str], state: dict[str, Any]) -> None:
     shares = given | {name: rest * percent // sum(others.values()) for name, percent in others.items()}
     tags |= dict(pairs(flags.get("--update-tags", "")))
     for tag in filter(None, flags.get("--remove-tags", "").split(",")):
-        tags.pop(tag)
+        tags.pop(tag, None)
     state["traffic"] = [{"revisionName": name, "percent": percent} for name, percent in shares.items() if percent]
     state["traffic"] += [{"revisionName": name, "tag": tag} for tag, name in tags.items()]
 

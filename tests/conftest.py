@@ -1,6 +1,7 @@
 """The rendered services, and one PostgreSQL with one PgBouncer for the whole session."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -64,3 +65,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(f"{name:<60} {value}")
     if find_servers() is None:
         terminalreporter.line(f"NOT TESTED on real servers. {INSTALL_SERVERS}", red=True, bold=True)
+    if not shutil.which("gcloud"):
+        terminalreporter.line("NOT TESTED with the real gcloud. Install the Google Cloud SDK.", yellow=True)

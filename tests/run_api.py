@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 Resource = dict[str, Any]
 
+URL = "https://notes-service.example.invalid"
+
 #: /apis/serving.knative.dev/v1/namespaces/PROJECT/services/NAME, and the same of jobs and executions.
 PATH = re.compile(
     r"/apis/[\w.]+/v1/namespaces/[\w-]+/(?P<kind>services|jobs|executions)(?:/(?P<name>[\w-]+))?(?P<verb>:run)?"
@@ -21,7 +23,8 @@ class RunAPI:
 
     def __init__(self) -> None:
         self.resources: dict[tuple[str, str], Resource] = {}
-        #: Whether new revisions become ready.
+        #: Whether each revision became ready, and whether the next ones will.
+        self.revisions: dict[str, bool] = {}
         self.starts = True
         api = self
 
@@ -70,6 +73,13 @@ class RunAPI:
             "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
         }
 
+    def serve(self, manifest: Resource, *traffic: Resource) -> None:
+        """Put a service there, whose revisions are ready."""
+        self.revisions |= {entry["revisionName"]: True for entry in traffic}
+        template = manifest["spec"]["template"]
+        template["metadata"]["name"] = traffic[0]["revisionName"]
+        self.replace_service(manifest | {"spec": {"template": template, "traffic": list(traffic)}})
+
     def shares(self, name: str) -> dict[str, int]:
         """The percentage of each of the service's revisions that has a share of the traffic."""
         traffic = self.resources["services", name]["status"]["traffic"]
@@ -83,25 +93,45 @@ class RunAPI:
     def handle(self, method: str, path: str, body: Resource) -> tuple[int, Resource]:
         found = PATH.fullmatch(path)
         if not found:
-            return 404, error(f"{path} is not known here.")
+            return 404, error(404, f"{path} is not known here.")
         kind, name = found["kind"], found["name"]
         if found["verb"]:
             return 200, self.execute(name)
+        if method in {"POST", "PUT"} and kind == "services":
+            return self.replace_service(body)
         if method in {"POST", "PUT"}:
-            return 200, self.replace(kind, body)
+            return 200, self.store(kind, body, ready())
         if not name:
             return 200, {"items": [resource for (of, _), resource in self.resources.items() if of == kind]}
         if (kind, name) not in self.resources:
-            return 404, error(f"{name} is not there.")
+            return 404, error(404, f"{name} is not there.")
         return 200, self.resources[kind, name]
 
-    def replace(self, kind: str, resource: Resource) -> Resource:
+    def replace_service(self, service: Resource) -> tuple[int, Resource]:
+        """A new revision where the template names one, and the traffic that is asked for, if every target is ready."""
+        created = service["spec"]["template"]["metadata"]["name"]
+        self.revisions.setdefault(created, self.starts)
+        asked = service["spec"]["traffic"]
+        if unknown := {entry["revisionName"] for entry in asked} - self.revisions.keys():
+            return 400, error(400, f"Revision {unknown} does not exist.")
+        if sum(entry.get("percent") or 0 for entry in asked) != 100:
+            return 400, error(400, "The percentages must sum to 100.")
+        before = self.resources.get(("services", service["metadata"]["name"]), {}).get("status", {})
+        status = {"url": URL, "latestCreatedRevisionName": created}
+        if all(self.revisions[entry["revisionName"]] for entry in asked):
+            status["traffic"] = [entry | url_of(entry) for entry in asked]
+        elif "traffic" in before:
+            status["traffic"] = before["traffic"]
+        # The latest revision counts even where it is to get no traffic.
+        failed = not all(self.revisions[name] for name in {created, *(entry["revisionName"] for entry in asked)})
+        status |= ready(status="False", message="The container failed to start and listen.") if failed else ready()
+        return 200, self.store("services", service, status)
+
+    def store(self, kind: str, resource: Resource, status: Resource) -> Resource:
         name = resource["metadata"]["name"]
-        before = self.resources.get((kind, name), {})
-        generation = before.get("metadata", {}).get("generation", 0) + 1
+        generation = self.resources.get((kind, name), {}).get("metadata", {}).get("generation", 0) + 1
         resource["metadata"] |= {"generation": generation, "resourceVersion": str(generation), "uid": name}
-        resource["status"] = service_status(resource, before, self.starts) if kind == "services" else ready()
-        resource["status"]["observedGeneration"] = generation
+        resource["status"] = status | {"observedGeneration": generation}
         self.resources[kind, name] = resource
         return resource
 
@@ -118,19 +148,8 @@ class RunAPI:
         return execution
 
 
-def service_status(service: Resource, before: Resource, starts: bool) -> Resource:
-    """Ready with the traffic that is asked for, or not ready with the traffic as it was."""
-    revision = service["spec"]["template"]["metadata"]["name"]
-    created = {"latestCreatedRevisionName": revision, "url": "https://notes-service.example.invalid"}
-    if not starts:
-        was = {name: before["status"][name] for name in ("traffic", "latestReadyRevisionName")}
-        return created | was | ready(status="False", message="The container failed to start and listen on the port.")
-    traffic = [entry | url_of(entry) for entry in service["spec"]["traffic"]]
-    return created | {"traffic": traffic, "latestReadyRevisionName": revision} | ready()
-
-
 def url_of(entry: Resource) -> Resource:
-    return {"url": f"https://{entry['tag']}---notes-service.example.invalid"} if entry.get("tag") else {}
+    return {"url": URL.replace("//", f"//{entry['tag']}---")} if entry.get("tag") else {}
 
 
 def ready(condition: str = "Ready", status: str = "True", message: str = "") -> Resource:
@@ -138,5 +157,5 @@ def ready(condition: str = "Ready", status: str = "True", message: str = "") -> 
     return {"conditions": [{"type": kind, "status": status, "message": message} for kind in kinds]}
 
 
-def error(message: str) -> Resource:
-    return {"error": {"code": 404, "message": message, "status": "NOT_FOUND"}}
+def error(code: int, message: str) -> Resource:
+    return {"error": {"code": code, "message": message}}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cloud import Cloud
 from combinations import CONTEXT, SUPPORTED, BakedProject
@@ -138,12 +139,29 @@ def test_releases_and_a_rollback_go_through_with_the_real_gcloud(cloud: RealClou
     assert sum(kind == "executions" for kind, _ in api.resources) == 2
 
 
-def test_revision_that_does_not_start_leaves_the_traffic_where_it_was(cloud: RealCloud, api: RunAPI) -> None:
-    assert cloud.release().returncode == 0
-    before = api.shares("notes-service")
+def test_revision_that_does_not_start_leaves_the_traffic_and_the_way_back(cloud: RealCloud, api: RunAPI) -> None:
+    old = {"revisionName": "notes-service-old", "percent": 100}
+    older = {"revisionName": "notes-service-older", "tag": "previous"}
+    api.serve(yaml.safe_load((cloud.service / "deploy" / "service.yaml").read_text()), old, older)
     api.starts = False
     done = cloud.release()
     assert done.returncode != 0
     assert "failed while deploying a revision without traffic" in done.stderr
-    assert "failed to start and listen" in done.stderr
-    assert api.shares("notes-service") == before
+    assert "The traffic is where it was" in done.stderr
+    assert api.shares("notes-service") == {"notes-service-old": 100}
+    # gcloud reports a failure for as long as the latest revision is one that did not start; the traffic moves.
+    done = cloud.release("rollback")
+    assert done.returncode == 0, done.stderr
+    assert api.shares("notes-service") == {"notes-service-older": 100}
+    assert api.tags("notes-service") == {"previous": "notes-service-old"}
+
+
+def test_first_release_that_does_not_start_can_be_followed_by_one_that_does(cloud: RealCloud, api: RunAPI) -> None:
+    api.starts = False
+    done = cloud.release()
+    assert done.returncode != 0
+    assert "No revision of notes-service served before this release." in done.stderr
+    api.starts = True
+    done = cloud.release()
+    assert done.returncode == 0, done.stderr
+    assert list(api.shares("notes-service").values()) == [100]

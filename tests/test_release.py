@@ -1,14 +1,20 @@
 """deploy/deploy.sh and deploy/bootstrap.sh, run whole against a cloud that records what is asked of it."""
 
+import os
 import re
 import shlex
+import shutil
 import signal
+import subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Self
 
 import pytest
 import yaml
 
-from cloud import TAG_URL, Cloud
+from cloud import SERVICE_URL, TAG_URL, Cloud
 from cloud_command import DIGEST, IDENTITY_TOKEN
 from combinations import CONTEXT, SUPPORTED
 from conftest import Bake
@@ -17,16 +23,16 @@ from servers import wait_until
 OLD = {"revisionName": "notes-service-old", "percent": 100}
 IMAGE = "us-east4-docker.pkg.dev/my-gcp-project/notes-service/service"
 
+LOOK = ["gcloud run services list", "gcloud run services describe"]
 BUILD = ["docker build", "docker push", "docker image inspect"]
 MIGRATE = ["gcloud run jobs replace", "gcloud run jobs execute"]
-LOOK = ["gcloud run services list", "gcloud run services describe"]
-DEPLOY = [*LOOK, "gcloud run services replace", *LOOK]
+DEPLOY = ["gcloud run services replace"]
 SMOKE_TEST = ["gcloud auth print-identity-token", "curl"]
 MOVE = ["gcloud run services update-traffic"]
 
-RELEASE = BUILD + MIGRATE + DEPLOY + SMOKE_TEST + MOVE
-FIRST_RELEASE = [action for action in RELEASE if action != "gcloud run services describe"]
-FIRST_RELEASE.insert(FIRST_RELEASE.index("gcloud run services replace") + 2, "gcloud run services describe")
+RELEASE = LOOK + BUILD + MIGRATE + LOOK + DEPLOY + LOOK + SMOKE_TEST + MOVE
+#: Nothing to describe before, and no traffic to move after.
+FIRST_RELEASE = LOOK[:1] + BUILD + MIGRATE + LOOK[:1] + DEPLOY + LOOK + SMOKE_TEST
 
 URL = "postgresql://user:not-a-real-password@host.invalid/notes"
 
@@ -38,9 +44,39 @@ def cloud(bake: Bake, tmp_path: Path) -> Cloud:
 
 def released(cloud: Cloud) -> str:
     """The name of the revision that the release deployed."""
-    [manifest] = [call.stdin for call in cloud.calls() if call.action == "gcloud run services replace"]
+    [manifest] = [call.stdin for call in cloud.calls() if call.action in DEPLOY]
     name: str = yaml.safe_load(manifest)["spec"]["template"]["metadata"]["name"]
     return name
+
+
+class Answers:
+    """A server on loopback that gives these statuses, one after the other."""
+
+    def __init__(self, statuses: list[int]) -> None:
+        self.requests: list[tuple[str, str | None]] = []
+        requests, rest = self.requests, iter(statuses)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                requests.append((self.path, self.headers["Authorization"]))
+                self.send_response(next(rest))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = Thread(target=self.server.serve_forever)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
 
 
 def test_first_release_goes_through_every_step_in_order(cloud: Cloud) -> None:
@@ -61,12 +97,13 @@ def test_later_release_moves_the_traffic_last_and_remembers_the_revision_before(
 
 
 def test_new_revision_is_deployed_with_a_tag_and_no_traffic(cloud: Cloud) -> None:
-    cloud.serve(OLD | {"tag": "stable"}, {"revisionName": "notes-service-failed", "tag": "candidate"})
-    cloud.fail("curl")
+    cloud.serve(OLD | {"tag": "stable"})
     cloud.run("deploy.sh")
     new = released(cloud)
     assert re.fullmatch(r"notes-service-\d{8}-\d{6}", new)
-    assert cloud.state["traffic"] == [OLD | {"tag": "stable"}, {"revisionName": new, "tag": "candidate"}]
+    [manifest] = [call.stdin for call in cloud.calls() if call.action in DEPLOY]
+    traffic = [OLD | {"tag": "stable"}, {"revisionName": new, "tag": "candidate"}]
+    assert yaml.safe_load(manifest)["spec"]["traffic"] == traffic
 
 
 def test_image_is_deployed_and_migrated_by_digest(cloud: Cloud) -> None:
@@ -89,6 +126,7 @@ def test_manifests_are_otherwise_what_stands_in_the_files(cloud: Cloud) -> None:
 
 
 def test_smoke_test_asks_ready_on_the_tag_with_a_token_that_no_argument_shows(cloud: Cloud) -> None:
+    cloud.serve(OLD)
     done = cloud.run("deploy.sh")
     [smoke_test] = [call for call in cloud.calls() if call.action == "curl"]
     assert smoke_test.command[-1] == TAG_URL.format(tag="candidate") + "/ready"
@@ -100,7 +138,8 @@ def test_smoke_test_of_the_pipeline_asks_as_its_account(cloud: Cloud) -> None:
     cloud.run("deploy.sh", SMOKE_TEST_ACCOUNT="ci@example.invalid")
     [token] = [call for call in cloud.calls() if call.action == "gcloud auth print-identity-token"]
     assert "--impersonate-service-account=ci@example.invalid" in token.command
-    assert f"--audiences={TAG_URL.format(tag='candidate')}" in token.command
+    # Cloud Run takes tokens for the service's URL alone, whichever of its URLs is asked.
+    assert f"--audiences={SERVICE_URL}" in token.command
 
 
 def test_steps_look_again_before_each_further_one(cloud: Cloud) -> None:
@@ -113,73 +152,175 @@ def test_steps_look_again_before_each_further_one(cloud: Cloud) -> None:
     assert shares == [f"--to-revisions={released(cloud)}={percent}" for percent in (10, 50)]
 
 
-@pytest.mark.parametrize("action", dict.fromkeys(RELEASE[:-1]))
-def test_failure_ends_the_release_with_the_traffic_untouched(cloud: Cloud, action: str) -> None:
+@pytest.mark.parametrize("step", range(len(RELEASE) - 1), ids=lambda step: f"{step}: {RELEASE[step]}")
+def test_failed_step_is_the_last_and_leaves_the_traffic_where_it_was(cloud: Cloud, step: int) -> None:
     cloud.serve(OLD)
-    cloud.fail(action)
+    cloud.fail(RELEASE[step], call=RELEASE[: step + 1].count(RELEASE[step]))
     done = cloud.run("deploy.sh")
     assert done.returncode != 0
-    assert cloud.actions() == RELEASE[: RELEASE.index(action) + 1]
+    assert cloud.actions()[: step + 1] == RELEASE[: step + 1]
+    assert set(cloud.actions()[step + 1 :]) <= {*LOOK, *MOVE}
     assert cloud.shares() == {"notes-service-old": 100}
-    is_deployed = RELEASE.index(action) >= RELEASE.index("gcloud run services replace")
-    where = (
-        "The traffic is where it was: notes-service-old=100 percent." if is_deployed else "The service is as it was."
-    )
-    assert where in done.stderr
+    assert cloud.tags() == {}
+    is_deployed = step >= RELEASE.index(DEPLOY[0])
+    assert ("The traffic is where it was: notes-service-old=100 percent." in done.stderr) == is_deployed
+    assert ("The service is as it was." in done.stderr) != is_deployed
     assert "gcloud logging read" in done.stderr
 
 
-def test_failed_move_puts_the_traffic_back(cloud: Cloud) -> None:
-    cloud.serve(OLD | {"percent": 70}, {"revisionName": "notes-service-older", "percent": 30})
-    cloud.fail("sleep")
-    done = cloud.run("deploy.sh", "--steps", "10")
+def test_listing_that_fails_is_not_taken_for_a_first_release(cloud: Cloud) -> None:
+    cloud.serve(OLD)
+    cloud.fail(LOOK[0], call=2, times=1)
+    assert cloud.run("deploy.sh").returncode != 0
+    assert not set(DEPLOY) & set(cloud.actions())
+
+
+SPLIT = [OLD | {"percent": 70}, {"revisionName": "notes-service-older", "percent": 30}]
+
+
+def test_failed_look_at_a_step_puts_the_traffic_back(cloud: Cloud) -> None:
+    cloud.serve(*SPLIT)
+    cloud.fail("curl", call=2)
+    done = cloud.run("deploy.sh", "--steps", "10", "--pause", "0")
     assert done.returncode != 0
     assert cloud.shares() == {"notes-service-old": 70, "notes-service-older": 30}
-    assert "The traffic is back where it was: notes-service-old=70,notes-service-older=30 percent." in done.stderr
+    assert cloud.tags() == {}
+    assert "The traffic is where it was: notes-service-old=70,notes-service-older=30 percent." in done.stderr
 
 
-def test_failure_that_cannot_be_put_right_says_what_to_do_by_hand(cloud: Cloud) -> None:
+def test_move_that_fails_puts_the_traffic_back(cloud: Cloud) -> None:
     cloud.serve(OLD)
-    cloud.fail(*MOVE)
+    cloud.fail(MOVE[0], times=1)
     done = cloud.run("deploy.sh")
     assert done.returncode != 0
+    assert cloud.shares() == {"notes-service-old": 100}
+    assert cloud.tags() == {}
+
+
+def test_move_that_took_effect_though_gcloud_reports_a_failure_is_a_release(cloud: Cloud) -> None:
+    cloud.serve(OLD)
+    cloud.fail(MOVE[0], done=True)
+    done = cloud.run("deploy.sh")
+    assert done.returncode == 0, done.stderr
+    assert cloud.shares() == {released(cloud): 100}
+    assert cloud.tags() == {"previous": "notes-service-old"}
+
+
+def test_traffic_that_cannot_be_put_back_is_to_be_moved_by_hand(cloud: Cloud) -> None:
+    cloud.serve(OLD)
+    cloud.fail("curl", call=2)
+    cloud.fail(MOVE[0], call=2)
+    done = cloud.run("deploy.sh", "--steps", "10", "--pause", "0")
+    assert done.returncode != 0
     assert "by hand" in done.stderr
-    assert "--to-revisions=notes-service-old=100" in done.stderr
+    assert "--to-revisions=notes-service-old=100 --remove-tags=candidate" in done.stderr
 
 
 def test_first_release_that_fails_its_smoke_test_says_that_nothing_served_before(cloud: Cloud) -> None:
     cloud.fail("curl")
     done = cloud.run("deploy.sh")
     assert done.returncode != 0
-    assert MOVE[0] not in cloud.actions()
+    assert cloud.actions() == FIRST_RELEASE
     assert "No revision of notes-service served before this release." in done.stderr
 
 
-def test_interrupted_release_puts_the_traffic_back(cloud: Cloud) -> None:
-    cloud.serve(OLD)
+def step_under_way(cloud: Cloud) -> subprocess.Popen[str]:
+    """A release that has moved some of the traffic and waits before its next look."""
     process = cloud.start("deploy.sh", "--steps", "10", "--pause", "60")
     assert wait_until(lambda: "sleep" in cloud.actions())
-    process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM
-    assert cloud.shares() == {"notes-service-old": 100}
-    assert "The traffic is back where it was" in stderr
+    assert cloud.shares()["notes-service-old"] == 90
+    return process
 
 
-def test_manifest_that_does_not_name_the_image_is_not_deployed(cloud: Cloud, tmp_path: Path) -> None:
+@pytest.mark.parametrize("interruption", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_interrupted_release_puts_the_traffic_back(cloud: Cloud, interruption: signal.Signals) -> None:
     cloud.serve(OLD)
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    (copy / "deploy").mkdir()
-    for file in (cloud.service / "deploy").iterdir():
-        (copy / "deploy" / file.name).write_text(file.read_text().replace("notes-service/service", "elsewhere"))
-        (copy / "deploy" / file.name).chmod(file.stat().st_mode)
-    (copy / "deploy" / "common.sh").write_text((cloud.service / "deploy" / "common.sh").read_text())
-    cloud.service = copy
+    process = step_under_way(cloud)
+    # As a terminal does it: to every process of the group.
+    os.killpg(process.pid, interruption)
+    _, stderr = process.communicate()
+    assert process.returncode == 128 + interruption
+    assert cloud.shares() == {"notes-service-old": 100}
+    assert "The traffic is where it was" in stderr
+
+
+def test_release_whose_reader_is_gone_puts_the_traffic_back(cloud: Cloud) -> None:
+    """As with `deploy.sh | tee log`, whose tee dies of the same interruption."""
+    cloud.serve(OLD)
+    process = step_under_way(cloud)
+    for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+        stream.close()
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait()
+    assert cloud.shares() == {"notes-service-old": 100}
+    assert cloud.tags() == {}
+
+
+def test_second_release_is_refused_while_one_is_under_way(cloud: Cloud) -> None:
+    cloud.serve(OLD, {"revisionName": "notes-service-other", "tag": "candidate"})
     done = cloud.run("deploy.sh")
     assert done.returncode != 0
-    assert "deploy/migrate-job.yaml does not name the image" in done.stderr
+    assert "Another release is under way, or was killed: notes-service-other has the tag candidate." in done.stderr
+    assert cloud.actions() == LOOK
+
+
+def test_rollback_while_a_release_is_under_way_has_the_last_word(cloud: Cloud) -> None:
+    cloud.serve(OLD, {"revisionName": "notes-service-older", "tag": "previous"})
+    process = step_under_way(cloud)
+    assert cloud.run("deploy.sh", "rollback").returncode == 0
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate()
+    assert "Somebody else has moved the traffic meanwhile" in stderr
+    assert cloud.shares() == {"notes-service-older": 100}
+
+
+def test_manifest_that_does_not_name_the_image_stops_the_release_before_anything_happens(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    service = shutil.copytree(cloud.service / "deploy", tmp_path / "service" / "deploy").parent
+    manifest = service / "deploy" / "service.yaml"
+    manifest.write_text(manifest.read_text().replace("notes-service/service", "notes-service/elsewhere"))
+    cloud.service = service
+    done = cloud.run("deploy.sh")
+    assert done.returncode != 0
+    assert "deploy/service.yaml does not name the image" in done.stderr
+    assert cloud.calls() == []
+
+
+def test_image_can_be_built_first_and_released_later(cloud: Cloud) -> None:
+    cloud.serve(OLD)
+    built = cloud.run("deploy.sh", "build")
+    assert built.stdout == f"{IMAGE}@{DIGEST}\n"
     assert cloud.actions() == BUILD
+    done = cloud.run("deploy.sh", "--image", built.stdout.strip())
+    assert done.returncode == 0, done.stderr
+    assert cloud.actions()[len(BUILD) :] == [action for action in RELEASE if action not in BUILD]
+
+
+@pytest.mark.parametrize(("statuses", "is_ready"), [([503, 503, 200], True), ([503] * 9, False), ([404] * 9, False)])
+def test_smoke_test_waits_for_the_database_and_takes_nothing_but_success(
+    cloud: Cloud, statuses: list[int], is_ready: bool
+) -> None:
+    cloud.run("deploy.sh")
+    [call] = [call for call in cloud.calls() if call.action == "curl"]
+    with Answers(statuses) as answers:
+        command = [word.replace(SERVICE_URL, answers.url) for word in call.command]
+        # The same command, less patient.
+        for flag, value in (("--retry", "3"), ("--retry-delay", "1")):
+            command[command.index(flag) + 1] = value
+        done = subprocess.run(command, input=call.stdin, capture_output=True, text=True)
+    assert (done.returncode == 0) == is_ready
+    assert answers.requests[0] == ("/ready", f"Bearer {IDENTITY_TOKEN}")
+    assert len(answers.requests) == (3 if is_ready else 4)
+
+
+@pytest.mark.parametrize("command", [["deploy.sh"], ["bootstrap.sh", "secret", "DATABASE_URL"]], ids=" ".join)
+def test_trace_of_a_script_shows_no_secret(cloud: Cloud, command: list[str]) -> None:
+    done = cloud.run(*command, typed=f"{URL}\n", SHELLOPTS="xtrace")
+    assert done.returncode == 0, done.stderr
+    assert "+ main" in done.stderr
+    assert IDENTITY_TOKEN not in done.stderr
+    assert "not-a-real-password" not in done.stderr
 
 
 def test_rollback_returns_to_the_revision_before_and_a_second_one_undoes_it(cloud: Cloud) -> None:
@@ -194,15 +335,19 @@ def test_rollback_returns_to_the_revision_before_and_a_second_one_undoes_it(clou
     assert cloud.shares() == {new: 100}
 
 
-def test_rollback_without_an_earlier_release_is_refused(cloud: Cloud) -> None:
-    cloud.run("deploy.sh")
+@pytest.mark.parametrize("tagged", [[], [OLD | {"percent": None, "tag": "previous"}]], ids=["none", "itself"])
+def test_rollback_without_an_earlier_release_is_refused(cloud: Cloud, tagged: list[dict[str, object]]) -> None:
+    cloud.serve(OLD, *tagged)
     done = cloud.run("deploy.sh", "rollback")
     assert done.returncode == 1
-    assert "no earlier release to return to" in done.stderr
-    assert cloud.shares() == {released(cloud): 100}
+    assert "there is no release to return to" in done.stderr
+    assert cloud.actions() == LOOK
 
 
-@pytest.mark.parametrize("arguments", [["--steps", "0"], ["--steps", "10,100"], ["--steps"], ["--pause", "x"], ["up"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--steps", "0"], ["--steps", "10,100"], ["--steps"], ["--pause", "x"], ["--image", "service:latest"], ["up"]],
+)
 def test_wrong_argument_is_refused_before_anything_happens(cloud: Cloud, arguments: list[str]) -> None:
     done = cloud.run("deploy.sh", *arguments)
     assert done.returncode == 1
@@ -221,7 +366,7 @@ def test_dry_run_prints_the_commands_of_a_release_and_runs_none(cloud: Cloud) ->
 
 def shape(command: list[str]) -> list[str]:
     """A command without what only a real run knows."""
-    unknown = r"notes-service-(old|\d{8}-\d{6})|SERVING_REVISION|CANDIDATE_URL|https://candidate[^/]*|:\d{8}-\d{6}"
+    unknown = r"notes-service-(old|\d{8}-\d{6})|[A-Z]+_(REVISION|URL)|https://[^/]*|:\d{8}-\d{6}"
     return [re.sub(unknown, "...", word) for word in command]
 
 
@@ -305,6 +450,15 @@ def test_identity_federation_is_bound_to_the_repository_and_its_main_branch(clou
     assert binding.command[-1].endswith(
         "/workloadIdentityPools/github-notes-service/attribute.repository/owner/repository"
     )
+
+
+def test_trigger_of_another_repository_is_not_passed_over(bake: Bake, tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, bake(SUPPORTED[0], "cloud_build").path)
+    cloud.serve(OLD)
+    cloud.run("bootstrap.sh", "pipeline", "owner/repository")
+    done = cloud.run("bootstrap.sh", "pipeline", "owner/another")
+    assert done.returncode == 1
+    assert "is there for owner/repository. Delete it first" in done.stderr
 
 
 def test_pipeline_before_the_first_release_is_told_to_wait(cloud: Cloud) -> None:

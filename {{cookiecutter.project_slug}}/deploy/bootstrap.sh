@@ -39,9 +39,9 @@ prepare_project() {
   account "$migrate_account" "Migrates the database of $service"
   secret "$url_secret" DATABASE_URL
   secret "$direct_url_secret" DATABASE_DIRECT_URL
-  may_read "$service_account" "$url_secret"
-  may_read "$migrate_account" "$url_secret"
-  may_read "$migrate_account" "$direct_url_secret"
+  grant_reading "$service_account" "$url_secret"
+  grant_reading "$migrate_account" "$url_secret"
+  grant_reading "$migrate_account" "$direct_url_secret"
   say "The project is ready for deploy/deploy.sh."
 }
 
@@ -50,23 +50,23 @@ prepare_pipeline() {
   run gcloud run services describe "$service" "${in_region[@]}" --format=none ||
     fail "The pipeline gets rights to the service, which is not there yet: make the first release with deploy/deploy.sh."
   account "$pipeline_account" "Releases $service"
-  sign_in "$1"
-  may_release
-  say "The pipeline is ready: the next push to main is a release."
+  connect_repository "$1"
+  grant_releases
+  say "The pipeline is ready: a push to main is a release. New rights take some minutes to hold everywhere."
 }
 
 enable() { run gcloud services enable "$@" "${in_project[@]}"; }
 
 image_repository() {
-  local place=("$service" "${in_project[@]}" --location="$region")
-  unless_there "$service" \
-    gcloud artifacts repositories describe "${place[@]}" -- \
-    gcloud artifacts repositories create "${place[@]}" --repository-format=docker
-  run gcloud artifacts repositories set-cleanup-policies "${place[@]}" --policy=deploy/cleanup-policy.json --no-dry-run
+  local registry=("$service" "${in_project[@]}" --location="$region")
+  create_unless_found "$service" \
+    gcloud artifacts repositories describe "${registry[@]}" -- \
+    gcloud artifacts repositories create "${registry[@]}" --repository-format=docker
+  run gcloud artifacts repositories set-cleanup-policies "${registry[@]}" --policy=deploy/cleanup-policy.json --no-dry-run
 }
 
 account() {
-  unless_there "$1" \
+  create_unless_found "$1" \
     gcloud iam service-accounts describe "$1" "${in_project[@]}" -- \
     gcloud iam service-accounts create "${1%@*}" "${in_project[@]}" --display-name="$2"
 }
@@ -74,7 +74,7 @@ account() {
 # A secret and its first version.
 secret() {
   local versions
-  unless_there "$1" \
+  create_unless_found "$1" \
     gcloud secrets describe "$1" "${in_project[@]}" -- \
     gcloud secrets create "$1" "${in_project[@]}" --replication-policy=automatic
   versions=$(ask "" gcloud secrets versions list "$1" "${in_project[@]}" --limit=1 --format='value(name)')
@@ -83,6 +83,8 @@ secret() {
 
 add_version() {
   local value
+  # A trace of the script must not show the connection string.
+  { set +x; } 2>/dev/null
   value=$(typed "$2")
   printf '%s' "$value" | run gcloud secrets versions add "$1" "${in_project[@]}" --data-file=-
 }
@@ -96,36 +98,36 @@ typed() {
   printf '%s' "$value"
 }
 
-may_read() {
+grant_reading() {
   run gcloud secrets add-iam-policy-binding "$2" "${in_project[@]}" --format=none \
     --role=roles/secretmanager.secretAccessor --member="serviceAccount:$1"
 }
 
 # What deploy.sh does: push an image, replace and run the job and the service under their accounts, ask /ready as itself.
-may_release() {
+grant_releases() {
   local member=serviceAccount:$pipeline_account
-  in_project_may roles/run.developer
+  grant_on_project roles/run.developer
   run gcloud artifacts repositories add-iam-policy-binding "$service" "${in_project[@]}" --location="$region" --format=none \
     --role=roles/artifactregistry.writer --member="$member"
-  may_on_account "$service_account" roles/iam.serviceAccountUser
-  may_on_account "$migrate_account" roles/iam.serviceAccountUser
-  may_on_account "$pipeline_account" roles/iam.serviceAccountTokenCreator
+  grant_on_account "$service_account" roles/iam.serviceAccountUser
+  grant_on_account "$migrate_account" roles/iam.serviceAccountUser
+  grant_on_account "$pipeline_account" roles/iam.serviceAccountTokenCreator
   run gcloud run services add-iam-policy-binding "$service" "${in_region[@]}" --format=none \
     --role=roles/run.invoker --member="$member"
 }
 
-in_project_may() {
+grant_on_project() {
   run gcloud projects add-iam-policy-binding "$project" --quiet --condition=None --format=none \
     --role="$1" --member="serviceAccount:$pipeline_account"
 }
 
-may_on_account() {
+grant_on_account() {
   run gcloud iam service-accounts add-iam-policy-binding "$1" "${in_project[@]}" --format=none \
     --role="$2" --member="serviceAccount:$pipeline_account"
 }
 
 # Create what a first command does not find, with the command after the two hyphens.
-unless_there() {
+create_unless_found() {
   local name=$1 describe=()
   shift
   while [[ $1 != -- ]]; do

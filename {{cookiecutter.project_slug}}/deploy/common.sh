@@ -19,6 +19,9 @@ direct_url_secret=$service-database-direct-url
 in_project=(--project="$project" --quiet)
 in_region=("${in_project[@]}" --region="$region")
 
+# gcloud would write the identity tokens that it prints to its log files too.
+export CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true
+
 # Set by --dry-run: commands are printed instead of run.
 dry_run=
 
@@ -44,16 +47,16 @@ run() {
 }
 
 # The output of a command; in a dry run, what stands for it. Bash goes on after a failed command inside $(...), so a
-# function that is called there returns at once by "|| return".
+# function that is called there says "|| return 1"; a bare return would mean another command's status inside a trap.
 ask() {
   local stand_in=$1
   shift
-  run "$@" || return
+  run "$@" || return 1
   if [[ $dry_run ]]; then echo "$stand_in"; fi
 }
 
 # Run a command on a manifest from standard input; a dry run prints the manifest too.
 apply() {
-  run "$@" || return
+  run "$@" || return 1
   if [[ $dry_run ]]; then sed 's/^/    /' >&2; fi
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Releases what is in this folder, or takes the last release back.
 #
-#   deploy/deploy.sh [--dry-run] [--steps 10,50] [--pause 60]
+#   deploy/deploy.sh [--dry-run] [--steps 10,50] [--pause 60] [--image IMAGE@sha256:DIGEST]
+#   deploy/deploy.sh [--dry-run] build
 #   deploy/deploy.sh [--dry-run] rollback
 #
 # A release builds and pushes the image, runs the migrations, deploys a revision without traffic, asks its /ready, and
 # then moves the traffic to it: at once, or by --steps in percent with --pause seconds and another look between them.
 # Whatever fails on the way, the revision that served before serves on. A rollback moves the traffic back to that
-# revision; it leaves the database as it is.
+# revision; it leaves the database as it is. build does the first part alone and prints what --image takes.
 #
 # SMOKE_TEST_ACCOUNT names a service account to ask /ready as; without it, you ask as yourself.
 set -euo pipefail
@@ -19,12 +20,20 @@ release=$(date -u +%Y%m%d-%H%M%S)
 revision=$service-$release
 percents=()
 pause=60
+image_by_digest=
+
+# What the release learns from Cloud Run: the traffic as current_traffic prints it, the shares before the release and the
+# revision that had the largest, where the new revision answers, and what an identity token for it must name.
+traffic=
+serving_before=
+serving_most=
+candidate_url=
+audience=
 
 # What the release has come to, for the last words of a failed one.
 stage="reading its arguments"
-serving_before=
 deployed=
-traffic_touched=
+finished=
 sleeping=
 
 main() {
@@ -34,7 +43,8 @@ main() {
       --dry-run) dry_run=1 ;;
       --steps) read_percents "${2-}" && shift ;;
       --pause) read_pause "${2-}" && shift ;;
-      rollback) command=rollback ;;
+      --image) read_image "${2-}" && shift ;;
+      build | rollback) command=$1 ;;
       --help | -h) usage && exit ;;
       *) usage && fail "$1 is not known: see above." ;;
     esac
@@ -54,129 +64,163 @@ read_pause() {
   pause=$1
 }
 
+read_image() {
+  [[ $1 =~ ^[^@]+@sha256:[0-9a-f]{64}$ ]] || fail "--image takes an image by its digest, as deploy/deploy.sh build prints it."
+  image_by_digest=$1
+}
+
+build() {
+  build_image
+  echo "$image_by_digest"
+}
+
 release() {
   trap last_words EXIT
-  build_image
+  look_first
+  if [[ ! $image_by_digest ]]; then build_image; fi
   migrate
   deploy_candidate
   smoke_test
   move_traffic
+  finished=1
   say "$revision serves all traffic of $service."
+}
+
+# What would stop the release later stops it here, before anything has happened.
+look_first() {
+  stage="looking at the service"
+  names_the_image deploy/service.yaml
+  names_the_image deploy/migrate-job.yaml
+  traffic=$(current_traffic)
+  refuse_a_second_release
+}
+
+names_the_image() {
+  grep -q "image: $image\$" "$1" || fail "$1 does not name the image: its line should be image: $image"
+}
+
+# The tag is there while a release is under way.
+refuse_a_second_release() {
+  local other
+  other=$(tagged candidate)
+  [[ ! $other ]] || fail "Another release is under way, or was killed: $other has the tag candidate. If none is, remove the tag:" \
+    "gcloud run services update-traffic $service --project=$project --region=$region --remove-tags=candidate"
 }
 
 build_image() {
   stage="building the image"
   local commit labels=()
-  if commit=$(git rev-parse HEAD 2>/dev/null); then
+  if commit=$(git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null); then
     labels=(--label "org.opencontainers.image.revision=$commit")
   fi
-  run docker build --platform linux/amd64 ${labels[@]+"${labels[@]}"} --tag "$image:$release" .
+  # An attestation would be pushed as an image of its own, and the registry counts what it keeps.
+  export BUILDX_NO_DEFAULT_ATTESTATIONS=1
+  run docker build --platform linux/amd64 ${labels[@]+"${labels[@]}"} --tag "$image:$release" . >&2
   stage="pushing the image"
-  run docker push --quiet "$image:$release"
-  digest=$(pushed_digest)
+  run docker push --quiet "$image:$release" >&2
+  image_by_digest=$(pushed_image)
 }
 
-# The image by digest: what was tested is what is deployed, whatever becomes of the tag.
-pushed_digest() {
+# By its digest: what was tested is what is deployed, whatever becomes of the tag.
+pushed_image() {
   local inspected
-  inspected=$(ask "$image@sha256:DIGEST" docker image inspect "$image:$release") || return
+  inspected=$(ask "$image@sha256:DIGEST" docker image inspect "$image:$release") || return 1
   grep -m 1 -o "$image@sha256:[^\"]*" <<<"$inspected"
 }
 
 migrate() {
   stage="migrating the database"
-  local manifest
-  manifest=$(with_digest deploy/migrate-job.yaml)
-  apply gcloud run jobs replace - "${in_region[@]}" <<<"$manifest"
+  with_digest deploy/migrate-job.yaml | apply gcloud run jobs replace - "${in_region[@]}"
   run gcloud run jobs execute "$migrate_job" "${in_region[@]}" --wait
 }
 
-with_digest() {
-  grep -q "image: $image\$" "$1" || fail "$1 does not name the image: its line should be image: $image"
-  sed "s|image: $image\$|image: $digest|" "$1"
-}
+with_digest() { sed "s|image: $image\$|image: $image_by_digest|" "$1"; }
 
 deploy_candidate() {
   stage="deploying a revision without traffic"
-  local manifest
   traffic=$(current_traffic)
+  refuse_a_second_release
   serving_before=$(shares_of "$traffic")
-  manifest=$(candidate_manifest)
+  serving_most=$(largest_share_of "$traffic")
   deployed=1
-  apply gcloud run services replace - "${in_region[@]}" <<<"$manifest"
-  url=$(current_traffic | awk -F, '$3 == "candidate" { print $4 }')
-  if [[ $dry_run ]]; then url=CANDIDATE_URL; fi
-  [[ $url ]] || fail "Cloud Run names no URL for the tag candidate."
+  candidate_manifest | apply gcloud run services replace - "${in_region[@]}"
+  traffic=$(current_traffic)
+  audience=$(awk -F, 'NR == 1 { print $5 }' <<<"$traffic")
+  candidate_url=$(awk -F, '$3 == "candidate" { print $4 }' <<<"$traffic")
+  if [[ $dry_run ]]; then candidate_url=CANDIDATE_URL; fi
+  # A first release is asked at the service's own address.
+  if [[ ! $serving_before ]]; then candidate_url=$audience; fi
+  [[ $candidate_url ]] || fail "Cloud Run names no URL for the tag candidate."
 }
 
-# One line for each entry of the service's traffic: revision, percent, tag, URL. Nothing before the first release.
+# One line for each entry of the service's traffic: revision, percent, tag, the tag's URL, the service's URL. Nothing
+# before the first release.
 current_traffic() {
   local name fields
-  name=$(ask "$service" gcloud run services list "${in_region[@]}" --filter="metadata.name=$service" --format='value(metadata.name)') || return
+  name=$(ask "$service" gcloud run services list "${in_region[@]}" --filter="metadata.name=$service" --format='value(metadata.name)') || return 1
   if [[ ! $name ]]; then return; fi
-  fields='status.traffic.revisionName,status.traffic.percent,status.traffic.tag,status.traffic.url'
-  ask "SERVING_REVISION,100,previous," \
+  fields='status.traffic.revisionName,status.traffic.percent,status.traffic.tag,status.traffic.url,status.url'
+  ask $'SERVING_REVISION,100,,,SERVICE_URL\nPREVIOUS_REVISION,,previous,,SERVICE_URL' \
     gcloud run services describe "$service" "${in_region[@]}" --flatten='status.traffic[]' --format="csv[no-heading]($fields)"
 }
 
-# The shares of the traffic as --to-revisions takes them.
+tagged() { awk -F, -v tag="$1" '$3 == tag { print $1 }' <<<"$traffic"; }
+
+# The shares as --to-revisions takes them.
 shares_of() {
-  awk -F, '
-    $2 > 0 { if (!($1 in share)) name[++count] = $1; share[$1] += $2 }
-    END { for (i = 1; i <= count; i++) printf "%s%s=%s", (i > 1 ? "," : ""), name[i], share[name[i]] }
-  ' <<<"$1"
+  awk -F, '$2 > 0 { share[$1] += $2 } END { for (name in share) print name "=" share[name] }' <<<"$1" | sort | paste -sd , -
 }
 
+largest_share_of() { sort -t , -k 2,2nr <<<"$1" | awk -F, 'NR == 1 && $2 > 0 { print $1 }'; }
+
 # The manifest with the new revision's name, and the traffic as it is now: the new revision has a tag and no share.
+# Before the first release nothing serves, and all of the traffic goes to it.
 candidate_manifest() {
   with_digest deploy/service.yaml | awk -v name="$revision" '{ print } /^    metadata:$/ { print "      name: " name }'
   echo "  traffic:"
-  awk -F, '
-    $3 == "candidate" { $3 = "" }
-    $2 > 0 || $3 {
-      print "    - revisionName: " $1
-      if ($2 > 0) print "      percent: " $2
-      if ($3) print "      tag: " $3
-    }
-  ' <<<"$traffic"
+  if [[ ! $serving_before ]]; then
+    printf '    - revisionName: %s\n      percent: 100\n' "$revision"
+    return
+  fi
+  awk -F, '{
+    print "    - revisionName: " $1
+    if ($2 > 0) print "      percent: " $2
+    if ($3) print "      tag: " $3
+  }' <<<"$traffic"
   printf '    - revisionName: %s\n      tag: candidate\n' "$revision"
-  # Before the first release nothing serves, and the traffic has nowhere else to go.
-  if [[ ! $serving_before ]]; then echo "      percent: 100"; fi
 }
 
 smoke_test() {
   stage="asking /ready of the new revision"
   local token
-  token=$(identity_token "$url")
+  # A trace of the script must not show the token.
+  { set +x; } 2>/dev/null
+  token=$(identity_token)
   # The header comes by standard input: every process of the machine can read arguments.
   run curl --fail --silent --show-error --output /dev/null --header @- \
-    --max-time 30 --retry 10 --retry-delay 3 --retry-all-errors "$url/ready" <<<"Authorization: Bearer $token"
+    --max-time 30 --retry 10 --retry-delay 3 --retry-all-errors "$candidate_url/ready" <<<"Authorization: Bearer $token"
 }
 
+# The audience is the service's URL, also where a tag's URL is asked.
 identity_token() {
-  local as=()
+  local impersonation=()
   if [[ ${SMOKE_TEST_ACCOUNT-} ]]; then
-    as=(--impersonate-service-account="$SMOKE_TEST_ACCOUNT" --audiences="$1")
+    impersonation=(--impersonate-service-account="$SMOKE_TEST_ACCOUNT" --audiences="$audience")
   fi
-  ask TOKEN gcloud auth print-identity-token "${in_project[@]}" ${as[@]+"${as[@]}"}
+  ask TOKEN gcloud auth print-identity-token "${in_project[@]}" ${impersonation[@]+"${impersonation[@]}"}
 }
 
 move_traffic() {
-  local percent before
-  if [[ $serving_before ]]; then
-    for percent in ${percents[@]+"${percents[@]}"}; do
-      stage="moving $percent percent of the traffic"
-      traffic_touched=1
-      run gcloud run services update-traffic "$service" "${in_region[@]}" --to-revisions="$revision=$percent"
-      wait_before_the_next_look
-      smoke_test
-    done
-  fi
+  local percent
+  if [[ ! $serving_before ]]; then return; fi
+  for percent in ${percents[@]+"${percents[@]}"}; do
+    stage="moving $percent percent of the traffic"
+    run gcloud run services update-traffic "$service" "${in_region[@]}" --to-revisions="$revision=$percent"
+    wait_before_the_next_look
+    smoke_test
+  done
   stage="moving the traffic"
-  traffic_touched=1
-  before=$(largest_share_of "$traffic")
-  run gcloud run services update-traffic "$service" "${in_region[@]}" --to-revisions="$revision=100" \
-    --remove-tags=candidate ${before:+--update-tags=previous="$before"}
+  set_traffic "$revision=100" --remove-tags=candidate --update-tags=previous="$serving_most"
 }
 
 # In the background, because bash heeds an interruption only between commands of the foreground.
@@ -191,15 +235,23 @@ wait_before_the_next_look() {
   sleeping=
 }
 
-largest_share_of() { sort -t, -k2,2nr <<<"$1" | awk -F, 'NR == 1 && $2 > 0 { print $1 }'; }
+# Where gcloud reports a failure, what Cloud Run says of the traffic counts: gcloud fails also when the traffic has moved
+# and some other revision, deployed later, did not start.
+set_traffic() {
+  local shares=$1
+  shift
+  run gcloud run services update-traffic "$service" "${in_region[@]}" --to-revisions="$shares" "$@" && return 0
+  traffic=$(current_traffic) || return 1
+  [[ $(shares_of "$traffic") == "$shares" ]]
+}
 
 rollback() {
-  local traffic previous serving
+  local previous serving
   traffic=$(current_traffic)
-  previous=$(awk -F, '$3 == "previous" { print $1 }' <<<"$traffic")
+  previous=$(tagged previous)
   serving=$(largest_share_of "$traffic")
-  [[ $previous ]] || fail "No revision of $service is tagged previous: there is no earlier release to return to."
-  run gcloud run services update-traffic "$service" "${in_region[@]}" --to-revisions="$previous=100" --update-tags=previous="$serving"
+  [[ $previous && $previous != "$serving" ]] || fail "No other revision of $service is tagged previous: there is no release to return to."
+  set_traffic "$previous=100" --remove-tags=candidate --update-tags=previous="$serving" || fail "The traffic was not moved."
   say "$previous serves all traffic of $service. The database was left as it is; a second rollback returns to $serving."
 }
 
@@ -207,28 +259,40 @@ rollback() {
 last_words() {
   local code=$?
   trap - EXIT
-  if ((code == 0)); then exit; fi
-  if [[ $sleeping ]]; then kill "$sleeping" 2>/dev/null || true; fi
-  say "The release $release failed while $stage."
-  if [[ ! $deployed ]]; then
-    say "The service is as it was."
-  elif [[ ! $serving_before ]]; then
-    say "No revision of $service served before this release."
-  elif [[ ! $traffic_touched ]]; then
-    say "The traffic is where it was: $serving_before percent."
-  elif run gcloud run services update-traffic "$service" "${in_region[@]}" --to-revisions="$serving_before"; then
-    say "The traffic is back where it was: $serving_before percent."
-  else
-    say "The traffic could NOT be put back. Do it by hand: gcloud run services update-traffic $service --project=$project --region=$region --to-revisions=$serving_before"
-  fi
+  if [[ $finished ]]; then exit "$code"; fi
+  # Nothing may cut this short: no second interruption, no error, no reader that has gone.
+  set +e
+  trap '' HUP INT TERM PIPE
+  say "The release $release failed while $stage." || exec >/dev/null 2>&1
+  if [[ $sleeping ]]; then kill "$sleeping" 2>/dev/null; fi
+  put_traffic_back
   say "Look further with:"
   say "  gcloud logging read 'resource.labels.service_name=\"$service\" AND severity>=ERROR' --project=$project --freshness=1h"
   say "  gcloud run jobs executions list --job=$migrate_job --project=$project --region=$region"
   say "  gcloud run revisions describe $revision --project=$project --region=$region"
-  exit "$code"
+  exit $((code ? code : 1))
 }
 
+put_traffic_back() {
+  if [[ ! $deployed ]]; then
+    say "The service is as it was."
+  elif [[ ! $serving_before ]]; then
+    say "No revision of $service served before this release."
+  elif moved_by_somebody_else; then
+    say "Somebody else has moved the traffic meanwhile, and it stays there: $(shares_of "$traffic") percent."
+  elif set_traffic "$serving_before" --remove-tags=candidate; then
+    say "The traffic is where it was: $serving_before percent."
+  else
+    say "The traffic could NOT be put back. Do it by hand:" \
+      "gcloud run services update-traffic $service --project=$project --region=$region --to-revisions=$serving_before --remove-tags=candidate"
+  fi
+}
+
+# A rollback takes the tag away from a release that is under way.
+moved_by_somebody_else() { [[ $candidate_url ]] && traffic=$(current_traffic) && [[ $(tagged candidate) != "$revision" ]]; }
+
 # An interrupted release ends like a failed one.
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

@@ -2,16 +2,16 @@
 # main branch only.
 identity_pool=github-{{ cookiecutter.project_slug | shortened(25) }}
 
-sign_in() {
+connect_repository() {
   local repository=$1 number pool provider
   enable iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com
   number=$(ask PROJECT_NUMBER gcloud projects describe "$project" --quiet --format='value(projectNumber)')
   pool=projects/$number/locations/global/workloadIdentityPools/$identity_pool
-  unless_there "$identity_pool" \
+  create_unless_found "$identity_pool" \
     gcloud iam workload-identity-pools describe "$identity_pool" "${in_project[@]}" --location=global -- \
     gcloud iam workload-identity-pools create "$identity_pool" "${in_project[@]}" --location=global
   provider=(github "${in_project[@]}" --location=global --workload-identity-pool="$identity_pool")
-  unless_there github \
+  create_unless_found github \
     gcloud iam workload-identity-pools providers describe "${provider[@]}" -- \
     gcloud iam workload-identity-pools providers create-oidc "${provider[@]}" \
     --issuer-uri=https://token.actions.githubusercontent.com \
