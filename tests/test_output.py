@@ -169,9 +169,16 @@ def test_sync_and_async_services_differ_in_text_only_by_the_derivation(bake: Bak
             assert sync.read(path) in {text, flavoured(text, "sync")}, path
 
 
-@pytest.mark.parametrize("choice", ["framework", "pooling_strategy", "driver"])
-def test_each_choice_has_a_row_and_a_prompt(choice: str) -> None:
-    table = {"framework": "_frameworks", "pooling_strategy": "_pooling_strategies", "driver": "_drivers"}[choice]
+@pytest.mark.parametrize(
+    ("choice", "table"),
+    [
+        ("framework", "_frameworks"),
+        ("pooling_strategy", "_pooling_strategies"),
+        ("driver", "_drivers"),
+        ("pipeline", "_pipelines"),
+    ],
+)
+def test_each_choice_has_a_row_and_a_prompt(choice: str, table: str) -> None:
     assert list(CONTEXT[table]) == CONTEXT[choice] == list(CONTEXT["__prompts__"][choice])[1:]
 
 
