@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ class Call:
             if VERB.fullmatch(word):
                 break
         return " ".join(words)
+
+
+def heed_interruptions() -> None:
+    """As a terminal starts commands; bash cannot trap what is ignored when it starts, as under nohup."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Cloud:
@@ -107,6 +114,7 @@ class Cloud:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=heed_interruptions,
         )
 
     def run(
