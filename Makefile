@@ -27,7 +27,7 @@ clean: ## Remove what the other commands made
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache
 
 .venv/group-%: pyproject.toml | .venv/bin/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group $*
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --group $*
 	@touch $@
 
 .venv/bin/uv:

@@ -45,8 +45,12 @@ def interpreter_for(project: BakedProject) -> str:
     return choices[list(STRATEGIES).index(project.combination.pooling_strategy) % len(choices)]
 
 
+@cache
 def environment(project: BakedProject) -> Path:
-    """The interpreter of an environment with the project's dependencies, made when first asked for."""
+    """The interpreter of an environment with the project's dependencies, made when first asked for.
+
+    They are compiled: the tests start hundreds of processes, some where PYTHONDONTWRITEBYTECODE is set.
+    """
     base = interpreter_for(project)
     dependencies = re.findall(r'^    "(.+)",$', project.read("pyproject.toml"), re.MULTILINE)
     name = hashlib.sha256("\n".join([base, *dependencies]).encode()).hexdigest()[:16]
@@ -54,7 +58,18 @@ def environment(project: BakedProject) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / f"{name}.lock"):
         subprocess.run(
-            [sys.executable, "-m", "uv", "sync", "--quiet", "--python", base, "--project", project.path],
+            [
+                sys.executable,
+                "-m",
+                "uv",
+                "sync",
+                "--quiet",
+                "--compile-bytecode",
+                "--python",
+                base,
+                "--project",
+                project.path,
+            ],
             env=os.environ | {"UV_PROJECT_ENVIRONMENT": str(folder)},
             check=True,
         )
