@@ -113,9 +113,9 @@ class Image:
 class Container:
     """The service in a container as small as Cloud Run's, on a read-only root, as a user that no image knows."""
 
-    def __init__(self, image: Image, environment: Mapping[str, str], log: Path, port: int | None = None) -> None:
+    def __init__(self, image: Image, environment: Mapping[str, str], log: Path) -> None:
         self.image = image
-        self.port = port or free_port()
+        self.port = free_port()
         self.name = f"cookiecutter-test-{uuid.uuid4()}"
         self.log = log
         with log.open("wb") as output:

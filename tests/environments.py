@@ -13,6 +13,8 @@ from filelock import FileLock
 
 from combinations import CONTEXT, STRATEGIES, TEMPLATE, BakedProject
 
+SYNC = ("-m", "uv", "sync", "--quiet", "--compile-bytecode")
+
 CACHE = TEMPLATE / ".cache" / "environments"
 
 
@@ -58,18 +60,7 @@ def environment(project: BakedProject) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / f"{name}.lock"):
         subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "uv",
-                "sync",
-                "--quiet",
-                "--compile-bytecode",
-                "--python",
-                base,
-                "--project",
-                project.path,
-            ],
+            [sys.executable, *SYNC, "--python", base, "--project", project.path],
             env=os.environ | {"UV_PROJECT_ENVIRONMENT": str(folder)},
             check=True,
         )
