@@ -10,8 +10,9 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -54,11 +55,17 @@ def find_servers() -> ServerBinaries | None:
     return ServerBinaries(initdb, postgres, pgbouncer, openssl)
 
 
+#: Below the ports that connections get, and for each process of the test run from another place on.
+ports = count(os.getpid() * 101)
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody listens on."""
+    for number in ports:
+        port = 10_000 + number % 20_000
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise ServerError("The numbers do not end.")
 
 
 def accepts_connections(port: int) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from dev import postgres as embedded
 
 #: Seconds within which a server on this machine has started.
 START_TIMEOUT = 20
+
+ports = count(os.getpid() * 101)
 
 
 class Endpoint(Protocol):
@@ -137,9 +140,12 @@ def wait_until_refused(port: int) -> None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port that nobody listens on, below those that connections get, and another than a second run of tests takes."""
+    for number in ports:
+        port = 10_000 + number % 20_000
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("The numbers do not end.")
 
 
 def wait_for_port(port: int) -> None:
