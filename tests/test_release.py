@@ -379,6 +379,18 @@ def test_project_is_prepared_with_the_secrets_in_standard_input_alone(cloud: Clo
     assert "not-a-real-password" not in done.stdout + done.stderr + "".join(map(str, cloud.calls()))
 
 
+def test_project_is_prepared_with_what_the_manifests_name(cloud: Cloud) -> None:
+    cloud.run("bootstrap.sh", typed=f"{URL}\n{URL}\n")
+    creations = [call.command for call in cloud.calls() if call.action.endswith(("accounts create", "secrets create"))]
+    made = {(command[at - 1], command[at + 1]) for command in creations if (at := command.index("create"))}
+    named = set()
+    for file in ("service.yaml", "migrate-job.yaml"):
+        manifest = (cloud.service / "deploy" / file).read_text()
+        named |= {("service-accounts", name) for name in re.findall(r"serviceAccountName: (.+)@", manifest)}
+        named |= {("secrets", name) for name in re.findall(r"secretKeyRef:\s+name: (.+)", manifest)}
+    assert made == named
+
+
 def test_each_account_may_read_just_the_secrets_that_it_needs(cloud: Cloud) -> None:
     cloud.run("bootstrap.sh", typed=f"{URL}\n{URL}\n")
     bindings = [call for call in cloud.calls() if call.action == "gcloud secrets add-iam-policy-binding"]

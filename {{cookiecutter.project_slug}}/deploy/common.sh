@@ -1,4 +1,3 @@
-{% set account = cookiecutter.project_slug | shortened(26) %}
 # Names, and the running of commands, for bootstrap.sh and deploy.sh. Sourced, not run.
 # shellcheck shell=bash disable=SC2034
 
@@ -6,12 +5,12 @@ project={{ cookiecutter.gcp_project_id }}
 region={{ cookiecutter.gcp_region }}
 service={{ cookiecutter.project_slug }}
 migrate_job=$service-migrate
-image=$region-docker.pkg.dev/$project/$service/service
+image={{ cookiecutter.__image }}
 
 # The accounts that the service, its migrations and the pipeline run as.
-service_account={{ account }}-run@$project.iam.gserviceaccount.com
-migrate_account={{ account }}-job@$project.iam.gserviceaccount.com
-pipeline_account={{ account }}-ci@$project.iam.gserviceaccount.com
+service_account={{ cookiecutter.__account }}-run@$project.iam.gserviceaccount.com
+migrate_account={{ cookiecutter.__account }}-job@$project.iam.gserviceaccount.com
+pipeline_account={{ cookiecutter.__account }}-ci@$project.iam.gserviceaccount.com
 
 url_secret=$service-database-url
 direct_url_secret=$service-database-direct-url
