@@ -74,7 +74,8 @@ def refuse_unfit_text(key: str, text: str) -> None:
 
 def refuse_name_of_a_requirement(answers: Mapping[str, Any]) -> None:
     """A project that has the name of something it depends on cannot be resolved."""
-    rows = [*answers["_frameworks"].values(), *answers["_drivers"].values()]
+    tables = ("_frameworks", "_interfaces", "_drivers")
+    rows = [row for table in tables for row in answers[table].values()]
     requirements = [*answers["_requirements"], *(name for row in rows for name in row["requirements"])]
     names = {re.split(r"[^a-z0-9-]", requirement)[0] for requirement in requirements}
     if answers.get("project_slug") in names:
@@ -150,6 +151,8 @@ TO_SYNC = tuple(
     for pattern, replacement in (
         (r"\bAwaitable\[(\w+)\]", r"\1"),
         (r", Awaitable\b", ""),
+        # Litestar runs a sync handler in a thread only where its decorator says so.
+        (r"(?m)^( *@(?:get|post|put|patch|delete)\(.+)\)$", r"\1, sync_to_thread=True)"),
         (r"\basync (?=def |with |for )", ""),
         (r"\bawait (?=\S)", ""),
         (r"\bAsyncSession\((\w+), sync_session_class=(\w+), ", r"\2(\1, "),

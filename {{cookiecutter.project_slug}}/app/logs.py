@@ -9,6 +9,11 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+requests = logging.getLogger("app.request_log")
+
+#: Asked every few seconds by Cloud Run; a line for each request would bury the others.
+QUIET = {"/health"}
+
 #: The fields that tie a line to the request being handled, empty outside of one.
 trace_fields: ContextVar[dict[str, Any] | None] = ContextVar("trace_fields", default=None)
 
@@ -63,6 +68,22 @@ def config(level: str = "INFO") -> dict[str, Any]:
 
 def configure(level: str = "INFO") -> None:
     logging.config.dictConfig(config(level))
+
+
+def log_request(method: str, path: str, status: int, user_agent: str, seconds: float) -> None:
+    """One line for a request that has been answered, in the form that Cloud Logging shows as a request.
+
+    The path is without the query, which may hold what no log should.
+    """
+    request = {
+        "requestMethod": method,
+        "requestUrl": path,
+        "status": status,
+        "userAgent": user_agent,
+        "latency": f"{seconds:.6f}s",
+    }
+    level = logging.DEBUG if path in QUIET else logging.INFO
+    requests.log(level, "%s %s %d", method, path, status, extra={"fields": {"httpRequest": request}})
 
 
 def trace_of(headers: dict[str, str], project: str | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What goes wrong, as one shape: RFC 9457 problem documents, without SQL, URL or traceback."""
 
 import http.client
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -53,8 +56,17 @@ class Problem(BaseModel):
         return self.model_dump_json(exclude_none=True).encode()
 
 
-def database_problem(error: SQLAlchemyError) -> Problem:
-    """What a client is told of a database error: 409, 503 or 500."""
+def database_problem(error: SQLAlchemyError, request: str) -> Problem:
+    """What a client is told of a database error that ended this request (method and path): 409, 503 or 500."""
+    problem = problem_of(error)
+    # A conflict is the client's, and its message would quote what the client sent.
+    if problem.status != HTTPStatus.CONFLICT:
+        unexpected = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        log.error("%s: %s", request, error, exc_info=unexpected)
+    return problem
+
+
+def problem_of(error: SQLAlchemyError) -> Problem:
     sqlstate = sqlstate_of(error)
     if sqlstate in CONFLICTS:
         return Problem.of(HTTPStatus.CONFLICT, "It contradicts what is already stored.")

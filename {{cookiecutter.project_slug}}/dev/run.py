@@ -2,11 +2,10 @@
 
 import sys
 
-import uvicorn
-
 from app import logs
 from app.settings import settings_or_exit
 from dev.database import run, use_embedded_unless_given
+from dev.server import serve
 
 
 def main() -> None:
@@ -17,14 +16,7 @@ def main() -> None:
         sys.exit(code)
     settings = settings_or_exit()
     print(f"Try it: http://127.0.0.1:{settings.port}/docs")
-    uvicorn.run(
-        "app.main:app",
-        port=settings.port,
-        reload=True,
-        reload_dirs=["app"],
-        log_config=logs.config(settings.log_level),
-        access_log=False,
-    )
+    serve(settings)
 
 
 if __name__ == "__main__":

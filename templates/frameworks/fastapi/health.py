@@ -8,9 +8,9 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.concurrency import within
 from app.database.check import ping
 from app.database.patience import at_most
+from app.probe import within
 from app.problems import Problem
 
 log = logging.getLogger(__name__)

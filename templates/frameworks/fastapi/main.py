@@ -1,13 +1,9 @@
 """The web application."""
 
-import logging
 from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
@@ -15,28 +11,10 @@ from app import health
 from app.admission import Admission
 from app.concurrency import lifespan
 from app.notes import routes as notes
-from app.problems import MEDIA_TYPE, Problem, database_problem, invalid_input
+from app.openapi import Service, operation_id
+from app.problems import Problem, database_problem, invalid_input
 from app.request_log import RequestLog
 from app.settings import get_settings
-
-log = logging.getLogger(__name__)
-
-
-class Service(FastAPI):
-    """FastAPI whose OpenAPI document gives errors the media type that they have."""
-
-    def openapi(self) -> dict[str, Any]:
-        if not self.openapi_schema:
-            for path in super().openapi()["paths"].values():
-                for operation in path.values():
-                    name_media_type(operation["responses"])
-        return super().openapi()
-
-
-def name_media_type(responses: dict[str, Any]) -> None:
-    for status, response in responses.items():
-        if status >= "400" and "application/json" in response.get("content", {}):
-            response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
 
 
 def create_app() -> FastAPI:
@@ -61,11 +39,6 @@ def create_app() -> FastAPI:
     return app
 
 
-def operation_id(route: APIRoute) -> str:
-    """The handler's name, which makes a readable name in a generated client."""
-    return route.name
-
-
 def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
@@ -77,12 +50,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def database_error(request: Request, error: SQLAlchemyError) -> Response:
-        problem = database_problem(error)
-        # A conflict is the client's, and its message would quote what the client sent.
-        if problem.status != HTTPStatus.CONFLICT:
-            unexpected = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
-            log.error("%s %s: %s", request.method, request.url.path, error, exc_info=unexpected)
-        return response_of(problem)
+        return response_of(database_problem(error, f"{request.method} {request.url.path}"))
 
 
 def response_of(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

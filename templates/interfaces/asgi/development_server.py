@@ -1,0 +1,17 @@
+"""The server of make run, which reloads on each change."""
+
+import uvicorn
+
+from app import logs
+from app.settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    uvicorn.run(
+        "app.main:app",
+        port=settings.port,
+        reload=True,
+        reload_dirs=["app"],
+        log_config=logs.config(settings.log_level),
+        access_log=False,
+    )
