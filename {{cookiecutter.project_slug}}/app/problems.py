@@ -17,6 +17,9 @@ MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a client may try again; a suspended database wakes well within them.
 RETRY_AFTER = 5
 
+#: What HTTP calls each status (RFC 9110); Python knows the newer of these names since 3.13.
+TITLES = http.client.responses | {413: "Content Too Large", 422: "Unprocessable Content"}
+
 #: SQLSTATEs of writes that another row stands against: unique, foreign key and exclusion constraints.
 CONFLICTS = {"23505", "23503", "23P01"}
 
@@ -41,7 +44,7 @@ class Problem(BaseModel):
 
     @classmethod
     def of(cls, status: int, detail: str | None = None, errors: list[InvalidInput] | None = None) -> "Problem":
-        title = http.client.responses.get(status, "Error")
+        title = TITLES.get(status, "Error")
         return cls(title=title, status=status, detail=None if detail == title else detail, errors=errors)
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-LARGEST_ID = 2**63 - 1
+from app.notes.models import LARGEST_ID
 
 
 def create(client: httpx.Client, title: str = "Milk", body: str = "Two litres.") -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The web application."""
 
 from collections.abc import Mapping
+from http import HTTPMethod, HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app import health
 from app.admission import Admission
@@ -42,6 +44,12 @@ def create_app() -> FastAPI:
 def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__:
+            # FastAPI answers 422 to a body that is not JSON, and 400 to one that is not text or that no parser takes.
+            return response_of(invalid_input([{"loc": ["body"], "msg": "It should be valid JSON"}]))
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Starlette names the methods of the first route that has this path.
+            return response_of(Problem.of(error.status_code), {"allow": ", ".join(methods_of(app, request))})
         return response_of(Problem.of(error.status_code, error.detail), error.headers)
 
     @app.exception_handler(RequestValidationError)
@@ -51,6 +59,14 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(SQLAlchemyError)
     async def database_error(request: Request, error: SQLAlchemyError) -> Response:
         return response_of(database_problem(error, f"{request.method} {request.url.path}"))
+
+
+def methods_of(app: FastAPI, request: Request) -> list[str]:
+    """The methods that the request's path takes."""
+    scopes = {method.value: {**request.scope, "method": method.value} for method in HTTPMethod}
+    return [
+        name for name, scope in scopes.items() if any(route.matches(scope)[0] == Match.FULL for route in app.routes)
+    ]
 
 
 def response_of(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

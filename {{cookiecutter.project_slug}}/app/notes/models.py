@@ -9,8 +9,8 @@ from sqlmodel import Field, SQLModel
 
 from app.database.base import Timestamps
 
-#: The largest id that the column holds.
-LARGEST_ID = 2**63 - 1
+#: The largest id that every client tells from its neighbours: JavaScript's numbers are exact up to it.
+LARGEST_ID = 2**53 - 1
 
 #: Text that Postgres can store: any characters but NUL.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
