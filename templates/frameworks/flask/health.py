@@ -1,0 +1,47 @@
+"""Whether the process runs, and whether the database answers it."""
+
+import logging
+from http import HTTPStatus
+from typing import Literal
+
+from flask import Blueprint, abort
+from pydantic import BaseModel
+from spectree import Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database.check import ping
+from app.database.patience import at_most
+from app.openapi import api
+from app.probe import within
+from app.problems import Problem
+
+log = logging.getLogger(__name__)
+
+#: Seconds until the answer, less than waking may take: who asks wants to know now.
+READY_TIMEOUT = 2
+
+blueprint = Blueprint("health", __name__)
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+@blueprint.get("/health")
+@api.validate(resp=Response(HTTP_200=Health), tags=["health"])
+def health() -> Health:
+    """Answer while the process runs; never asks the database, which such a question would keep awake."""
+    return Health()
+
+
+@blueprint.get("/ready")
+@api.validate(resp=Response(HTTP_200=Health, HTTP_503=(Problem, "The database does not answer")), tags=["health"])
+def ready() -> Health:
+    """Answer when the database does; for people and smoke tests, not for probes."""
+    try:
+        with at_most(READY_TIMEOUT):
+            within(READY_TIMEOUT, ping)
+    except (SQLAlchemyError, TimeoutError) as error:
+        log.warning("The database did not answer: %s: %s", type(error).__name__, error)
+        abort(HTTPStatus.SERVICE_UNAVAILABLE, "The database did not answer in time.")
+    return Health()

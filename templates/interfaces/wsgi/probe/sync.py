@@ -1,0 +1,30 @@
+"""Ask the database for at most so many seconds, whoever else waits for it."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Lock
+
+
+class Probe:
+    """One action at a time in a thread of its own, which does not wait behind the requests it reports on."""
+
+    def __init__(self) -> None:
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probe")
+        self.asking = Lock()
+        self.result: Future[None] | None = None
+
+    def within(self, seconds: float, action: Callable[[], None]) -> None:
+        """Wait for the action for at most so many seconds, for the one under way where there is one.
+
+        Raises:
+            TimeoutError: it took longer. A thread cannot be stopped, so it is left to end by itself.
+        """
+        with self.asking:
+            if self.result is None or self.result.done():
+                self.result = self.thread.submit(copy_context().run, action)
+            result = self.result
+        result.result(seconds)
+
+
+within = Probe().within
