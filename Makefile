@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUTPUT ?= ..
+PARALLEL := --numprocesses auto --maxprocesses 4
 
 .DEFAULT_GOAL := help
-.PHONY: help new test test-container check clean
+.PHONY: help new test test-all test-container check clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -12,8 +13,11 @@ help: ## Show this list
 new: .venv/group-new ## Render a service next to this checkout; ARGS="driver=asyncpg" answers, OUTPUT=folder puts it elsewhere
 	@test -t 0 || options=--no-input; $(BIN)/cookiecutter $$options --output-dir "$(OUTPUT)" . $(ARGS)
 
-test: .venv/group-test ## Prove every combination; ARGS="-k asyncpg" passes arguments to pytest
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not container" $(ARGS)
+test: .venv/group-test ## Prove every combination, each engine and framework on servers; ARGS="-k asyncpg" passes arguments
+	$(BIN)/python -m pytest $(PARALLEL) -m "not container and not rest" $(ARGS)
+
+test-all: .venv/group-test ## The same, and each combination on servers
+	$(BIN)/python -m pytest $(PARALLEL) -m "not container" $(ARGS)
 
 test-container: .venv/group-test ## Prove the image of each driver; needs Docker or Podman
 	$(BIN)/python -m pytest -m container $(ARGS)

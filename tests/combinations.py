@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ CONTEXT: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(
 FRAMEWORKS: dict[str, Any] = CONTEXT["_frameworks"]
 STRATEGIES: dict[str, Any] = CONTEXT["_pooling_strategies"]
 DRIVERS: dict[str, Any] = CONTEXT["_drivers"]
+INTERFACES: dict[str, Any] = CONTEXT["_interfaces"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,55 @@ class Combination:
     def is_supported(self) -> bool:
         return self.flavour in FRAMEWORKS[self.framework]["flavours"]
 
+    @property
+    def engine(self) -> tuple[str, str]:
+        """What app/database depends on."""
+        return self.pooling_strategy, self.driver
+
+    @property
+    def framework_flavour(self) -> tuple[str, str]:
+        """What the routes depend on."""
+        return self.framework, self.flavour
+
+
+def frameworks_in_turn() -> list[Combination]:
+    """One combination for each engine, with the frameworks that go with its driver taking turns.
+
+    Two drivers of one flavour begin with different frameworks, so each framework meets several strategies.
+    """
+    chosen = []
+    for (strategy_number, strategy), driver in product(enumerate(STRATEGIES), DRIVERS):
+        alike = [name for name, row in DRIVERS.items() if row["flavour"] == DRIVERS[driver]["flavour"]]
+        fitting = [name for name, row in FRAMEWORKS.items() if DRIVERS[driver]["flavour"] in row["flavours"]]
+        framework = fitting[(strategy_number + alike.index(driver)) % len(fitting)]
+        chosen.append(Combination(framework, strategy, driver))
+    return chosen
+
 
 EVERY = [Combination(*choices) for choices in product(FRAMEWORKS, STRATEGIES, DRIVERS)]
 SUPPORTED = [combination for combination in EVERY if combination.is_supported]
-each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 REFUSED = [combination for combination in EVERY if not combination.is_supported]
+
+#: Those that run on real servers in `make test`; `make test-all` runs every other one as well.
+LIVE = frameworks_in_turn()
+REST = [combination for combination in SUPPORTED if combination not in LIVE]
+
+#: One for each way in which routes are written: a framework, sync or async.
+FLAVOURS = [
+    next(combination for combination in LIVE if combination.framework_flavour == framework_flavour)
+    for framework_flavour in dict.fromkeys(combination.framework_flavour for combination in SUPPORTED)
+]
+
+
+def each(combinations: Iterable[Combination]) -> pytest.MarkDecorator:
+    """Run a test for each of these, those that take part in `make test-all` only among them."""
+    marked = [pytest.param(c, marks=pytest.mark.rest if c in REST else (), id=str(c)) for c in combinations]
+    return pytest.mark.parametrize("combination", marked)
+
+
+each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
+each_live_combination = each(LIVE + REST)
+each_engine = each(LIVE)
 
 
 @dataclass(frozen=True)

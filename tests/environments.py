@@ -6,14 +6,23 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
 
-from combinations import CONTEXT, STRATEGIES, TEMPLATE, BakedProject
-
-SYNC = ("-m", "uv", "sync", "--quiet", "--compile-bytecode")
+from combinations import (
+    CONTEXT,
+    DRIVERS,
+    FRAMEWORKS,
+    INTERFACES,
+    LIVE,
+    REST,
+    TEMPLATE,
+    BakedProject,
+    Combination,
+)
 
 CACHE = TEMPLATE / ".cache" / "environments"
 
@@ -41,27 +50,50 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def interpreter_for(project: BakedProject) -> str:
-    """Strategies take turns, so that each driver meets the oldest Python and the newest."""
+def interpreter_for(combination: Combination) -> str:
+    """Combinations of a framework and flavour take turns, so that each meets the oldest Python and the newest."""
+    alike = [other for other in LIVE + REST if other.framework_flavour == combination.framework_flavour]
     choices = interpreters()
-    return choices[list(STRATEGIES).index(project.combination.pooling_strategy) % len(choices)]
+    return choices[alike.index(combination) % len(choices)]
 
 
 @cache
 def environment(project: BakedProject) -> Path:
-    """The interpreter of an environment with the project's dependencies, made when first asked for.
+    """The interpreter of an environment with the project's dependencies, made when first asked for."""
+    return made(interpreter_for(project.combination), requirements_of(project))
 
-    They are compiled: the tests start hundreds of processes, some where PYTHONDONTWRITEBYTECODE is set.
+
+@cache
+def type_checker(project: BakedProject) -> Path:
+    """The interpreter of one environment for the types of every combination, which learns each library only once.
+
+    That each service declares what it imports, test_output sees.
     """
-    base = interpreter_for(project)
-    dependencies = re.findall(r'^    "(.+)",$', project.read("pyproject.toml"), re.MULTILINE)
-    name = hashlib.sha256("\n".join([base, *dependencies]).encode()).hexdigest()[:16]
+    rows = [row for table in (FRAMEWORKS, INTERFACES, DRIVERS) for row in table.values()]
+    lists = [row.get(kind, []) for row in rows for kind in ("requirements", "development_requirements")]
+    everything = {*requirements_of(project), *(requirement for requirements in lists for requirement in requirements)}
+    return made(interpreters()[-1], sorted(everything))
+
+
+def requirements_of(project: BakedProject) -> list[str]:
+    return re.findall(r'^    "(.+)",$', project.read("pyproject.toml"), re.MULTILINE)
+
+
+def made(base: str, requirements: Sequence[str]) -> Path:
+    """An environment with these requirements, shared by all who ask for the same.
+
+    It is compiled: the tests start hundreds of processes, some where PYTHONDONTWRITEBYTECODE is set.
+    """
+    name = hashlib.sha256("\n".join([base, *requirements]).encode()).hexdigest()[:16]
     folder = CACHE / name
+    python = folder / "bin" / "python"
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / f"{name}.lock"):
-        subprocess.run(
-            [sys.executable, *SYNC, "--python", base, "--project", project.path],
-            env=os.environ | {"UV_PROJECT_ENVIRONMENT": str(folder)},
-            check=True,
-        )
-    return folder / "bin" / "python"
+        if not python.exists():
+            uv("venv", "--python", base, str(folder))
+        uv("pip", "install", "--compile-bytecode", "--python", str(python), *requirements)
+    return python
+
+
+def uv(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "uv", *arguments, "--quiet"], check=True)

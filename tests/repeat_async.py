@@ -1,29 +1,30 @@
-"""Run instead of `python -m app`: the same service with two more routes, for the load driver.
+"""Run instead of `python -m app`: the same service, in which listing and creating notes repeat one query eight times.
 
-Each repeats one query eight times in one session. A driver that prepares has named the statement by
-then, and behind a transaction pooler the name soon meets a connection that has it or lacks it.
-The text is run, not imported: `ServiceProcess` hands it to Python, in the service's own flavour.
+A driver that prepares has named the statement by then, and behind a transaction pooler the name soon meets a
+connection that has it or lacks it. The text is run, not imported, in the service's own
+flavour. It knows no web framework: each reaches its queries through the same module.
 """
+
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sqlmodel import literal, select
 
 from app.__main__ import main
-from app.database.sessions import reading, writing
-from app.main import app
+from app.notes import queries
 
 REPEATED = select(literal(8))
 
 
-async def repeat_reading() -> list[int]:
-    async with reading() as session:
-        return [(await session.exec(REPEATED)).one() for _ in range(8)]
+def repeating(query: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def repeat(session: Any, *arguments: Any) -> Any:
+        for _ in range(8):
+            assert (await session.exec(REPEATED)).one() == 8
+        return await query(session, *arguments)
+
+    return repeat
 
 
-async def repeat_writing() -> list[int]:
-    async with writing() as session:
-        return [(await session.exec(REPEATED)).one() for _ in range(8)]
-
-
-app.add_api_route("/repeat/reading", repeat_reading)
-app.add_api_route("/repeat/writing", repeat_writing)
+queries.read_page = repeating(queries.read_page)
+queries.create = repeating(queries.create)
 main()

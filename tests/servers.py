@@ -155,6 +155,13 @@ class LoggedProcess:
             process.kill()
             return process.wait()
 
+    def children(self) -> list[int]:
+        """The ids of the processes that it has started itself."""
+        if self.process is None:
+            return []
+        process = self.process.pid
+        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
     def log_tail(self, lines: int = 20) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
@@ -247,6 +254,13 @@ class PostgresServer(Server):
         return len(pids)
 
     @contextmanager
+    def locked(self, database: str, table: str) -> Iterator[None]:
+        """Inside the block every statement on this table waits."""
+        with self.connected(database) as connection, connection.transaction():
+            connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table)))
+            yield
+
+    @contextmanager
     def slow_inserts(self, database: str, table: str, seconds: int) -> Iterator[None]:
         """Inside the block an insert into this table takes so many seconds."""
         wait = SQL("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS {}").format(
@@ -270,8 +284,14 @@ class PostgresServer(Server):
         parameters: Sequence[object] | None = None,
         database: str = "postgres",
     ) -> list[tuple[Any, ...]]:
-        """One statement as the superuser, committed at once; its rows where it has any."""
-        with psycopg.connect(
+        """Statements as the superuser, committed at once; the rows where there are any."""
+        with self.connected(database) as connection:
+            cursor = connection.execute(sql, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def connected(self, database: str) -> psycopg.Connection:
+        """A connection of the superuser, in AUTOCOMMIT."""
+        return psycopg.connect(
             host="127.0.0.1",
             port=self.port,
             user=SUPERUSER,
@@ -279,9 +299,7 @@ class PostgresServer(Server):
             dbname=database,
             sslmode="require",
             autocommit=True,
-        ) as connection:
-            cursor = connection.execute(sql, parameters)
-            return cursor.fetchall() if cursor.description else []
+        )
 
     def _answers(self) -> bool:
         try:

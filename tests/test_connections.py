@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from combinations import Combination, each_combination
+from combinations import Combination, each_engine
 from conftest import Bake
 from environments import environment
 from servers import ROLE_PASSWORD, PgBouncer, PostgresServer, minimal_environment
@@ -65,7 +65,7 @@ def assert_refused(done: subprocess.CompletedProcess[str]) -> None:
     assert quote(ROLE_PASSWORD, safe="") not in done.stdout + done.stderr
 
 
-@each_combination
+@each_engine
 @pytest.mark.parametrize("parameters", ["sslmode=require", "sslmode=verify-full&sslrootcert={certificate}"])
 def test_connection_is_encrypted_and_leads_to_the_right_endpoint(
     check: Check, combination: Combination, url: str, postgres: PostgresServer, tmp_path: Path, parameters: str
@@ -77,14 +77,14 @@ def test_connection_is_encrypted_and_leads_to_the_right_endpoint(
     assert "Attention" not in done.stdout
 
 
-@each_combination
+@each_engine
 def test_certificate_of_an_unknown_authority_is_refused_when_verification_is_asked_for(
     check: Check, url: str, tmp_path: Path
 ) -> None:
     assert_refused(check(f"{url}?sslmode=verify-full", tmp_path))
 
 
-@each_combination
+@each_engine
 def test_required_channel_binding_is_never_passed_over(
     check: Check, combination: Combination, url: str, tmp_path: Path
 ) -> None:
@@ -96,12 +96,12 @@ def test_required_channel_binding_is_never_passed_over(
         assert_refused(done)
 
 
-@each_combination
+@each_engine
 def test_wrong_password_is_refused_without_waiting(check: Check, url: str, tmp_path: Path) -> None:
     wrong = url.replace(quote(ROLE_PASSWORD, safe=""), "not-the-password")
     assert_refused(check(f"{wrong}?sslmode=require", tmp_path))
 
 
-@each_combination
+@each_engine
 def test_missing_database_is_refused_without_waiting(check: Check, url: str, database: str, tmp_path: Path) -> None:
     assert_refused(check(f"{url.removesuffix(database)}nowhere?sslmode=require", tmp_path))

@@ -15,21 +15,19 @@ from typing import Any
 
 import pytest
 
-from combinations import DRIVERS, FRAMEWORKS, STRATEGIES, BakedProject, Combination
+from combinations import DRIVERS, LIVE, STRATEGIES, BakedProject, Combination
 from conftest import Bake, RecordProperty
 from containers import INSTALL_ENGINE, Container, Image, find_engine
 from servers import PgBouncer, PostgresServer, wait_until
 
 pytestmark = pytest.mark.container
 
-#: Each driver once; frameworks and strategies take turns.
+#: Each driver once, with strategies and frameworks in turn.
 COMBINATIONS = [
-    next(
-        combination
-        for framework in list(FRAMEWORKS)[number % len(FRAMEWORKS) :] + list(FRAMEWORKS)
-        if (combination := Combination(framework, strategy, driver)).is_supported
-    )
-    for number, (driver, strategy) in enumerate(zip(DRIVERS, cycle(STRATEGIES), strict=False))
+    combination
+    for engine in zip(cycle(reversed(STRATEGIES)), DRIVERS, strict=False)
+    for combination in LIVE
+    if combination.engine == engine
 ]
 
 #: What an image may add to its base, as a multiple of the dependencies and the code.

@@ -11,11 +11,37 @@ import pytest
 import yaml
 from local_extensions import flavoured
 
-from combinations import CONTEXT, DRIVERS, SUPPORTED, TEMPLATE, BakedProject, Combination, each_combination
+from combinations import (
+    CONTEXT,
+    DRIVERS,
+    FRAMEWORKS,
+    LIVE,
+    SUPPORTED,
+    TEMPLATE,
+    BakedProject,
+    Combination,
+    each_combination,
+)
 from conftest import Bake
+from environments import interpreter_for, interpreters
 
 #: Distributions whose packages have another name, and those that are used without an import.
 IMPORTED_AS = {"psycopg2-binary": "psycopg2"}
+
+#: What a framework is made of, and documents as importable with it.
+BASES = {"fastapi": {"starlette"}, "flask": {"werkzeug"}}
+
+#: What knows no web framework.
+FRAMEWORK_FREE = (
+    "app/database/",
+    "app/logs.py",
+    "app/notes/models.py",
+    "app/notes/queries.py",
+    "app/problems.py",
+    "app/settings.py",
+    "deploy/",
+    "migrations/",
+)
 
 
 @each_combination
@@ -82,8 +108,7 @@ def test_every_import_is_a_dependency(bake: Bake, combination: Combination) -> N
     declared = {re.split(r"[\[><=]", dependency)[0].replace("-", "_") for dependency in dependencies}
     source = "\n".join(text for path, text in project.files.items() if path.startswith(("app/", "migrations/")))
     imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
-    # Starlette is FastAPI's own base, which FastAPI documents as importable with it.
-    foreign = imported - sys.stdlib_module_names - declared - {"app", "starlette"}
+    foreign = imported - sys.stdlib_module_names - declared - BASES.get(combination.framework, set()) - {"app"}
     assert not foreign
 
 
@@ -147,6 +172,20 @@ def test_output_differs_only_where_its_choices_do(bake: Bake) -> None:
         assert dependent, path
 
 
+def test_live_combinations_cover_every_engine_and_every_framework_sync_and_async() -> None:
+    for covered in ("engine", "framework_flavour"):
+        assert {getattr(c, covered) for c in LIVE} == {getattr(c, covered) for c in SUPPORTED}
+    assert len(LIVE) == len({c.engine for c in LIVE})
+
+
+@pytest.mark.parametrize("covered", ["driver", "framework_flavour"])
+def test_live_combinations_meet_the_oldest_python_and_the_newest(covered: str) -> None:
+    met: dict[str, set[str]] = {}
+    for combination in LIVE:
+        met.setdefault(getattr(combination, covered), set()).add(interpreter_for(combination))
+    assert set(map(frozenset, met.values())) == {frozenset(interpreters())}
+
+
 def is_function_of(choices: tuple[str, ...], path: str, projects: list[BakedProject]) -> bool:
     """Whether the file is the same wherever these choices are the same."""
     texts: dict[tuple[str, ...], set[str]] = {}
@@ -156,13 +195,21 @@ def is_function_of(choices: tuple[str, ...], path: str, projects: list[BakedProj
     return all(len(variants) == 1 for variants in texts.values())
 
 
-def test_sync_and_async_services_differ_in_text_only_by_the_derivation(bake: Bake) -> None:
+@each_combination
+def test_what_knows_no_web_framework_is_the_same_for_each(bake: Bake, combination: Combination) -> None:
+    project, first = bake(combination), bake(next(c for c in SUPPORTED if c.engine == combination.engine))
+    files = {path: text for path, text in project.files.items() if path.startswith(FRAMEWORK_FREE)}
+    assert len(files) > len(FRAMEWORK_FREE)
+    assert files == {path: first.read(path) for path in files}
+
+
+@pytest.mark.parametrize("framework", [name for name, row in FRAMEWORKS.items() if "async" in row["flavours"]])
+def test_sync_and_async_services_differ_in_text_only_by_the_derivation(bake: Bake, framework: str) -> None:
     """psycopg serves both, so nothing but the flavour distinguishes the two services' code."""
     sync, asynchronous = (
-        bake(Combination(SUPPORTED[0].framework, SUPPORTED[0].pooling_strategy, driver))
-        for driver in ("psycopg", "psycopg_async")
+        bake(Combination(framework, SUPPORTED[0].pooling_strategy, driver)) for driver in ("psycopg", "psycopg_async")
     )
-    written_twice = {"app/concurrency.py"}
+    written_twice = {"app/concurrency.py", "app/probe.py"}
     described = {"README.md", "pyproject.toml"}
     for path, text in asynchronous.files.items():
         if path not in written_twice | described:

@@ -1,30 +1,33 @@
-"""Each combination's own types and tests, with its own dependencies."""
+"""Each combination's types, and its own tests with its own dependencies."""
 
 import os
 import subprocess
+import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
-from combinations import TEMPLATE, Combination, each_combination
+from combinations import TEMPLATE, Combination, each_combination, each_live_combination
 from conftest import Bake, RecordProperty
-from environments import environment
+from environments import environment, type_checker
 from servers import find_servers
 
-TYPE_CACHE = TEMPLATE / ".cache" / "mypy"
+#: One for each process of the test run: mypy does not share its cache with another that runs at the same time.
+TYPE_CACHE = TEMPLATE / ".cache" / "mypy" / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 @each_combination
 def test_types_are_strict(bake: Bake, combination: Combination) -> None:
     project = bake(combination)
-    python = environment(project)
-    # Services with the same dependencies share what mypy has learned of them.
-    cache = TYPE_CACHE / python.parent.parent.name
-    command = [str(python), "-m", "mypy", "--cache-dir", str(cache)]
+    # By their whole paths: mypy takes a file of the same path, size and second for one that it has seen.
+    files = [
+        str(project.path / folder) for folder in tomllib.loads(project.read("pyproject.toml"))["tool"]["mypy"]["files"]
+    ]
+    command = [str(type_checker(project)), "-m", "mypy", "--cache-dir", str(TYPE_CACHE), *files]
     done = subprocess.run(command, cwd=project.path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@each_combination
+@each_live_combination
 def test_own_tests_pass(bake: Bake, combination: Combination, tmp_path: Path, record_property: RecordProperty) -> None:
     project = bake(combination)
     report = tmp_path / "report.xml"

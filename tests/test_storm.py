@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from local_extensions import flavoured
 
-from combinations import DRIVERS, SUPPORTED, BakedProject, Combination, each_combination
+from combinations import DRIVERS, LIVE, BakedProject, Combination, each, each_live_combination
 from conftest import Bake, RecordProperty
 from environments import environment
 from servers import PgBouncer, PostgresServer
-from storm import ServiceProcess, migrate, running, service_environment, storm, warm_up
+from storm import LAUNCHER, ServiceProcess, migrate, running, service_environment, storm, warm_up
 
 PROCESSES = 3
 
@@ -51,21 +51,16 @@ def serving(project: BakedProject, servers: Servers, folder: Path) -> Iterator[l
     direct = servers.postgres.direct_url(servers.database)
     settings = service_environment(servers.url(combination.endpoint), direct, LOG_LEVEL="WARNING")
     migrate(python, project.path, settings)
+    launcher = flavoured(LAUNCHER.read_text(), combination.flavour)
     processes = [
-        ServiceProcess(
-            python,
-            project.path,
-            settings,
-            lambda text: flavoured(text, combination.flavour),
-            folder / f"{number}.log",
-        )
+        ServiceProcess(python, project.path, settings, folder / f"{number}.log", ["-c", launcher])
         for number in range(PROCESSES)
     ]
     with running(processes):
         yield processes
 
 
-@each_combination
+@each_live_combination
 def test_every_request_is_answered_whatever_happens_to_the_connections(
     bake: Bake, combination: Combination, servers: Servers, tmp_path: Path, record_property: RecordProperty
 ) -> None:
@@ -105,11 +100,11 @@ def named_statement_rows(combination: Combination) -> list[str]:
 
 
 PREPARING = [
-    combination for combination in SUPPORTED if combination.endpoint == "pooled" and named_statement_rows(combination)
+    combination for combination in LIVE if combination.endpoint == "pooled" and named_statement_rows(combination)
 ]
 
 
-@pytest.mark.parametrize("combination", PREPARING, ids=str)
+@each(PREPARING)
 def test_storm_notices_named_statements_behind_the_pooler(
     bake: Bake, combination: Combination, servers: Servers, tmp_path: Path, record_property: RecordProperty
 ) -> None:
@@ -121,10 +116,10 @@ def test_storm_notices_named_statements_behind_the_pooler(
     record_property(f"{combination}  WITH named statements", counts)
 
 
-POOLING = [combination for combination in SUPPORTED if combination.pooling_strategy != "null_pool"]
+POOLING = [combination for combination in LIVE if combination.pooling_strategy != "null_pool"]
 
 
-@pytest.mark.parametrize("combination", POOLING, ids=str)
+@each(POOLING)
 def test_storm_notices_a_pool_without_ping(
     bake: Bake, combination: Combination, servers: Servers, tmp_path: Path, record_property: RecordProperty
 ) -> None:

@@ -1,0 +1,302 @@
+"""One HTTP contract for every framework, sync and async, held by a live server of each on PostgreSQL and PgBouncer."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from combinations import FLAVOURS, FRAMEWORKS, STRATEGIES, Combination
+from conftest import Bake, RecordProperty
+from contract import EXCHANGES, NOTES, NOW, OPERATIONS, Exchange
+from environments import environment
+from servers import PgBouncer, PostgresServer, wait_until
+from storm import ServiceProcess, migrate, running, service_environment
+
+#: More requests than a server with threads lets wait, which is so many (app/concurrency.py).
+FLOOD, WAITING = 130, 100
+
+
+@dataclass(frozen=True)
+class LiveService:
+    """A process of the service, and the database that it works on."""
+
+    combination: Combination
+    process: ServiceProcess
+    postgres: PostgresServer
+    database: str
+
+    def client(self) -> httpx.Client:
+        limits = httpx.Limits(max_connections=2 * FLOOD)
+        return httpx.Client(base_url=self.process.url, timeout=60, trust_env=False, limits=limits)
+
+
+Start = Callable[..., LiveService]
+
+
+@pytest.fixture(scope="module", params=FLAVOURS, ids=lambda c: "-".join(c.framework_flavour))
+def combination(request: pytest.FixtureRequest) -> Combination:
+    combination: Combination = request.param
+    return combination
+
+
+@pytest.fixture(scope="module")
+def python(bake: Bake, combination: Combination) -> Path:
+    return environment(bake(combination))
+
+
+@pytest.fixture(scope="module")
+def database(combination: Combination, postgres: PostgresServer) -> Iterator[str]:
+    name = f"contract-{combination}"
+    postgres.create_database(name)
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def settings(
+    bake: Bake, combination: Combination, python: Path, database: str, postgres: PostgresServer, pgbouncer: PgBouncer
+) -> dict[str, str]:
+    """The environment of the service, whose database has been migrated."""
+    direct, pooled = postgres.direct_url(database), pgbouncer.pooled_url(database)
+    settings = service_environment(direct if combination.endpoint == "direct" else pooled, direct)
+    migrate(python, bake(combination).path, settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def start(
+    bake: Bake,
+    combination: Combination,
+    python: Path,
+    settings: dict[str, str],
+    database: str,
+    postgres: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Start]:
+    """Start processes of the service, each in its own way."""
+    project = bake(combination)
+    with ExitStack() as stack:
+
+        def start(*arguments: str, path: Path = project.path, **more: str) -> LiveService:
+            log = tmp_path_factory.mktemp("contract") / "service.log"
+            process = ServiceProcess(python, path, settings | more, log, arguments or ("-m", "app"))
+            stack.enter_context(running([process]))
+            return LiveService(combination, process, postgres, database)
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def service(start: Start) -> LiveService:
+    return start()
+
+
+@pytest.fixture
+def client(service: LiveService) -> Iterator[httpx.Client]:
+    """A client of the service, which has the contract's notes."""
+    service.postgres.execute(NOTES, database=service.database)
+    with service.client() as client:
+        yield client
+
+
+def comparable(answer: Any, began: datetime) -> Any:
+    """The answer with times since the tests began called NOW, and errors known by their locations."""
+    match answer:
+        case {"errors": [*errors]}:
+            # Where in a malformed body the parser gave up differs.
+            return answer | {"errors": [re.sub(r"^body\.\d+$", "body", error["location"]) for error in errors]}
+        case {"created_at": str(), "updated_at": str()}:
+            times = {name: NOW for name in ("created_at", "updated_at") if datetime.fromisoformat(answer[name]) > began}
+            return answer | times
+    return answer
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=EXCHANGES)
+def test_request_is_answered_as_the_contract_says(client: httpx.Client, exchange: Exchange) -> None:
+    # Both clocks are this machine's.
+    began = datetime.now(UTC)
+    response = client.request(exchange.method, exchange.path, **exchange.request)
+    assert response.status_code == exchange.status, response.text
+    if exchange.answer is None:
+        assert not response.content
+    else:
+        media_type = "application/json" if response.is_success else "application/problem+json"
+        assert response.headers["content-type"] == media_type
+        assert comparable(response.json(), began) == exchange.answer
+    for name, value in exchange.headers.items():
+        # HEAD and OPTIONS are each framework's own.
+        found = re.sub(r"\b(HEAD|OPTIONS)\b(, )?", "", response.headers[name]).removesuffix(", ")
+        assert sorted(found.split(", ")) == value.split(", ")
+
+
+def test_document_names_the_same_operations_and_statuses(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert {operation["operationId"]: set(operation["responses"]) for operation in operations} == OPERATIONS
+
+
+def test_document_has_a_page(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+
+
+def test_document_keeps_what_it_promises(
+    service: LiveService, client: httpx.Client, tmp_path: Path, record_property: RecordProperty
+) -> None:
+    """No 5xx, no undocumented status, no violation of a schema, nor any other of schemathesis' checks."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{service.process.url}/openapi.json"]
+    options = ["--checks=all", "--max-examples=50", "--generation-deterministic", "--no-color"]
+    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert f"Tested: {len(OPERATIONS)}" in done.stdout
+    [counts] = re.findall(r"^ +(\d+ generated, \d+ passed.*)$", done.stdout, re.MULTILINE)
+    record_property(f"{service.combination}  schemathesis", counts)
+
+
+def least(combination: Combination) -> dict[str, str]:
+    """Settings for one request at a time."""
+    return {name.upper(): minimum for name, _, minimum, _ in STRATEGIES[combination.pooling_strategy]["settings"]}
+
+
+def test_health_is_answered_while_a_flood_waits(start: Start, combination: Combination) -> None:
+    # Longer than the client waits for an answer: a health check that waits its turn fails by the client's time-out.
+    service = start(**least(combination), ADMISSION_TIMEOUT="600")
+    sent: list[str] = []
+
+    def note_sent(event: str, _: dict[str, Any]) -> None:
+        if event == "http11.send_request_body.complete":
+            sent.append(event)
+
+    with service.client() as client, ThreadPoolExecutor(FLOOD) as threads:
+        with service.postgres.locked(service.database, "note"):
+            reads = [threads.submit(client.get, "/notes", extensions={"trace": note_sent}) for _ in range(FLOOD)]
+            assert wait_until(lambda: len(sent) == FLOOD)
+            assert client.get("/health").status_code == 200
+        statuses = Counter(read.result().status_code for read in reads)
+    refused = FLOOD - 1 - WAITING if FRAMEWORKS[combination.framework]["interface"] == "wsgi" else 0
+    assert statuses == Counter({200: FLOOD - refused, 503: refused})
+
+
+FLASK = [combination for combination in FLAVOURS if combination.framework == "flask"]
+
+#: Run instead of `python -m app`: a view more, whose answer reads from the database while it is sent.
+STREAMING = """
+from app import main as application
+from app.__main__ import main
+from app.database.sessions import reading
+from app.notes import queries
+
+create_app = application.create_app
+
+
+def stream():
+    yield b"begun"
+    with reading() as session:
+        queries.read_page(session, 0, 1)
+    yield b", ended"
+
+
+def create_streaming_app():
+    app = create_app()
+    app.add_url_rule("/stream", view_func=stream)
+    return app
+
+
+application.create_app = create_streaming_app
+main()
+"""
+
+
+@pytest.mark.parametrize("combination", FLASK, ids=str, indirect=True, scope="module")
+def test_streamed_answer_holds_its_place_until_its_end(start: Start, combination: Combination) -> None:
+    service = start("-c", STREAMING, **least(combination), ADMISSION_TIMEOUT="0.5")
+    with service.client() as client:
+        with service.postgres.locked(service.database, "note"), client.stream("GET", "/stream") as streamed:
+            chunks = streamed.iter_bytes()
+            assert next(chunks) == b"begun"
+            assert client.get("/notes").json()["detail"] == "The service is full; try again."
+        assert client.get("/notes").status_code == 200
+
+
+def test_one_process_serves_whatever_the_servers_own_variable_says(start: Start) -> None:
+    """Each further one would have connections of its own, of which the sum in deploy/ knows nothing."""
+    service = start(WEB_CONCURRENCY="3")
+    with service.client() as client, ThreadPoolExecutor(30) as threads:
+        answers = [threads.submit(client.get, "/notes") for _ in range(30)]
+        assert {answer.result().status_code for answer in answers} == {200}
+    assert len(service.process.children()) <= 1
+
+
+def test_development_server_reloads_and_survives_a_mistake(
+    bake: Bake, combination: Combination, start: Start, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(bake(combination).path, tmp_path / "service"))
+    health = copy / "app" / "health.py"
+    text = health.read_text()
+    service = start("-m", "dev.run", path=copy)
+    with service.client() as client:
+
+        def is_reloaded() -> bool:
+            if FRAMEWORKS[combination.framework]["interface"] == "wsgi":
+                # Gunicorn looks for what is newer than at its first look, of which nothing tells the time.
+                health.touch()
+            with suppress(httpx.TransportError):
+                answer = client.get("/health")
+                return answer.is_success and bool(answer.json() == {"status": "reloaded"})
+            return False
+
+        assert client.get("/notes").status_code == 200
+        health.write_text(text + "\na_mistake\n")
+        assert wait_until(lambda: "name 'a_mistake' is not defined" in service.process.log_tail(200))
+        health.write_text(text.replace('"ok"', '"reloaded"'))
+        assert wait_until(is_reloaded)
+
+
+def test_copied_resource_serves_beside_the_first(
+    bake: Bake, combination: Combination, python: Path, settings: dict[str, str], start: Start, tmp_path: Path
+) -> None:
+    """What the service's README tells its owner to do."""
+    copy = Path(shutil.copytree(bake(combination).path, tmp_path / "service"))
+    shutil.copytree(copy / "app" / "notes", copy / "app" / "things")
+    for file in (copy / "app" / "things").glob("*.py"):
+        file.write_text(renamed(file.read_text()))
+    for file in (copy / "app" / "main.py", copy / "migrations" / "env.py"):
+        lines = file.read_text().splitlines()
+        file.write_text("\n".join(text for line in lines for text in registered(line)) + "\n")
+    revision = ["-m", "alembic", "revision", "--autogenerate", "-m", "create things"]
+    subprocess.run([python, *revision], cwd=copy, env=settings, check=True, capture_output=True)
+    migrate(python, copy, settings)
+    with start(path=copy).client() as client:
+        created = client.post("/things", json={"title": "Spoon"})
+        assert created.status_code == 201, created.text
+        assert client.get(created.headers["location"]).json() == created.json()
+        document = client.get("/openapi.json").json()
+    names = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
+    assert names == OPERATIONS.keys() | {renamed(name) for name in OPERATIONS}
+    models = {name for name in document["components"]["schemas"] if "Note" in name}
+    assert {renamed(name) for name in models} <= document["components"]["schemas"].keys()
+
+
+def renamed(text: str) -> str:
+    return text.replace("note", "thing").replace("Note", "Thing")
+
+
+def registered(line: str) -> list[str]:
+    """A line of the application that names notes, and the same for things."""
+    if "note" not in line.lower():
+        return [line]
+    if "route_handlers=[" in line:
+        return [line.replace("NoteController", "NoteController, ThingController")]
+    return [line, renamed(line)]
