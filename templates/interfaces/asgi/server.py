@@ -19,6 +19,8 @@ def main() -> None:
         "app.main:app",
         host="0.0.0.0",
         port=settings.port,
+        # Uvicorn would take the number from WEB_CONCURRENCY, and each worker has connections of its own.
+        workers=1,
         log_config=None,
         access_log=False,
         server_header=False,
