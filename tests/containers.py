@@ -1,6 +1,7 @@
 """Images of rendered services, built and run by the container engine of this machine."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -59,6 +60,12 @@ class Image:
 
     def lock(self) -> None:
         subprocess.run([sys.executable, "-m", "uv", "lock", "--quiet", "--project", self.folder], check=True)
+
+    def locked(self) -> set[str]:
+        """The distributions that the lock file gives the service, which it may share with those for development."""
+        command = [sys.executable, "-m", "uv", "export", "--quiet", "--no-dev", "--no-hashes", "--no-annotate"]
+        done = subprocess.run([*command, "--project", self.folder], capture_output=True, text=True, check=True)
+        return set(re.findall(r"^([a-z0-9-]+)==", done.stdout, re.MULTILINE))
 
     def build(self) -> subprocess.CompletedProcess[str]:
         command = [self.engine, "build", "--tag", self.name, str(self.folder)]
@@ -161,9 +168,11 @@ class Container:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def resident_memory(self) -> int:
-        """Bytes that the service's process holds."""
+        """Bytes that the container's processes hold; what two of them share counts once in each."""
         command = [self.image.engine, "container", "inspect", "--format", "{{.State.Pid}}", self.name]
-        pid = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        status = Path(f"/proc/{pid}/status").read_text()
-        [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
-        return int(kilobytes) * 1024
+        first = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in (first, *children)]
+        return sum(
+            int(line.split()[1]) * 1024 for status in statuses for line in status.splitlines() if "VmRSS" in line
+        )
