@@ -18,6 +18,9 @@ from app.problems import Problem, database_problem, invalid_input
 from app.request_log import RequestLog
 from app.settings import get_settings
 
+#: What FastAPI says with 400 of a body that is not text or that no parser takes; with other malformed JSON it says 422.
+UNREADABLE_BODY = "There was an error parsing the body"
+
 
 def create_app() -> FastAPI:
     """The application for the environment's settings.
@@ -44,8 +47,7 @@ def create_app() -> FastAPI:
 def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__:
-            # FastAPI answers 422 to a body that is not JSON, and 400 to one that is not text or that no parser takes.
+        if error.detail == UNREADABLE_BODY:
             return response_of(invalid_input([{"loc": ["body"], "msg": "It should be valid JSON"}]))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             # Starlette names the methods of the first route that has this path.
