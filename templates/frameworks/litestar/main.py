@@ -9,12 +9,7 @@ from typing import Any
 from litestar import Litestar, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.enums import HttpMethod, ParamType, RequestEncodingType
-from litestar.exceptions import (
-    HTTPException,
-    SerializationException,
-    ServiceUnavailableException,
-    ValidationException,
-)
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import BodyKwarg
 from litestar.routes import HTTPRoute
@@ -116,7 +111,7 @@ def refused(message: str) -> ValidationException:
 
 
 def http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
-    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ServiceUnavailableException):
+    if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         # Litestar's own complaint about the code, which is not for clients.
         return unexpected_error(request, error)
     return response_of(Problem.of(error.status_code, error.detail), error.headers)
