@@ -6,7 +6,7 @@ Each row is one combination, whose image is built, migrates a real PostgreSQL an
 The engine's own time to make and remove a container is in the figures; the last row is a container that does nothing.
 """
 
-# `mypy benchmarks` alone does not look into tests/; `mypy local_extensions.py tests benchmarks` does.
+# `mypy benchmarks` alone does not look into tests/; `mypy tests benchmarks` does.
 # mypy: disable-error-code="import-not-found"
 
 import argparse

@@ -15,7 +15,7 @@ its statements, where it prepares at all.
 `--throughput` also compares how many requests a second one process of the service answers. On a busy machine only the
 ratio of neighbours means something, so that is all it prints.
 """
-# `mypy benchmarks` alone does not look into tests/; `mypy local_extensions.py tests benchmarks` does.
+# `mypy benchmarks` alone does not look into tests/; `mypy tests benchmarks` does.
 # mypy: disable-error-code="import-not-found"
 
 import argparse
@@ -39,8 +39,7 @@ from threading import Thread
 
 sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("", "tests"))
 
-from local_extensions import flavoured
-
+from cloudrun_postgres_template.unasync import unasync
 from combinations import DRIVERS, SUPPORTED, BakedProject, Combination, rendered
 from environments import environment
 from servers import (
@@ -249,7 +248,7 @@ def stepper(project: BakedProject, servers: Servers) -> Iterator[Stepper]:
     with (
         closing(CountingProxy(servers.port(combination))) as proxy,
         subprocess.Popen(
-            [str(environment(project)), "-c", flavoured(STEPS.read_text(), combination.flavour)],
+            [str(environment(project)), "-c", unasync(STEPS.read_text(), combination.flavour)],
             cwd=project.path,
             env=servers.settings(proxy.port),
             stdin=subprocess.PIPE,

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from app.database.url import parse
+from .url import parse
 
 #: Where to connect, which SQLAlchemy reads from the URL itself.
 ADDRESS = {"host", "port"}

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from app.database.url import parse
+from .url import parse
 
 #: Where Debian, and so the service's image, keeps the certificates of public authorities in one file.
 DEBIAN_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")

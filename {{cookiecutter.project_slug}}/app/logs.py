@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-requests = logging.getLogger("app.request_log")
+requests = logging.getLogger("app.web.request_log")
 
 #: Asked every few seconds by Cloud Run; a line for each request would bury the others.
 QUIET = {"/health"}

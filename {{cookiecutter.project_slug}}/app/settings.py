@@ -1,56 +1,26 @@
-{% set strategy = cookiecutter._pooling_strategies[cookiecutter.pooling_strategy] %}
 """The environment, typed and checked before the first request."""
 
-import logging
+import json
 from functools import cache
-from typing import Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
+from pydantic_settings import SettingsConfigDict
 
-from app.database.driver import translate
-from app.database.url import Endpoint, endpoint
+from app.database.settings import DatabaseSettings, load_or_exit
 
-log = logging.getLogger(__name__)
-
-#: The endpoint that DATABASE_URL must lead to, for engine.py to be right.
-ENDPOINT: Endpoint = "{{ strategy.endpoint }}"
-
-REMEDIES: dict[Endpoint, str] = {
-    "pooled": "use the provider's pooled connection string (on Neon the host with -pooler, on Supabase port 6543)",
-    "direct": "use the provider's direct connection string (on Neon the host without -pooler, on Supabase port 5432)",
-}
+#: What pydantic calls text where it expects several values.
+SEVERAL_VALUES = {"list_type", "set_type", "frozen_set_type", "tuple_type", "dict_type"}
 
 
-class Settings(BaseSettings):
+class Settings(DatabaseSettings):
     """Each field is read from the environment variable of its name; in development also from the file .env."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    # Values arrive as text, and read_several() takes them apart: JSON is not the only way to write a list.
+    model_config = SettingsConfigDict(enable_decoding=False)
 
-    database_url: SecretStr
-    """The {{ strategy.endpoint }} connection string, as the provider prints it."""
-
-    database_direct_url: SecretStr | None = None
-    """The direct connection string, for migrations; DATABASE_URL when not set."""
-
-{% for name, default, minimum, help in strategy.settings %}
-    {{ name }}: int = Field(default={{ default }}, ge={{ minimum }})
-    """{{ help }}"""
-
-{% endfor %}
     admission_timeout: float = Field(default=10, gt=0)
     """Seconds that a request waits for its turn before it is answered 503."""
-
-    database_connect_timeout: int = Field(default=5, ge=2)
-    """Seconds that one attempt to connect may take."""
-
-    database_wake_timeout: float = Field(default=20, ge=0)
-    """Seconds during which connecting is tried again, while a suspended database wakes."""
-
-    application_name: str = "{{ cookiecutter.project_slug }}"
-    """How the service's connections are called in pg_stat_activity."""
 
     shutdown_timeout: int = Field(default=8, ge=1)
     """Seconds that requests under way get after SIGTERM; Cloud Run ends the container after 10."""
@@ -61,45 +31,20 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     google_cloud_project: str | None = None
-    """The project in whose Cloud Trace the log lines are found."""
+    """The project whose Cloud Trace shows the log lines."""
 
-{% if strategy.concurrency != "self.concurrency" %}
-    @property
-    def concurrency(self) -> int:
-        """Requests handled at once, each with a connection; Cloud Run's container concurrency equals it."""
-        return {{ strategy.concurrency }}
-
-{% endif %}
-    @model_validator(mode="after")
-    def endpoints_fit(self) -> Self:
-        refuse_other_endpoint("DATABASE_URL", self.database_url, ENDPOINT)
-        if self.database_direct_url:
-            refuse_other_endpoint("DATABASE_DIRECT_URL", self.database_direct_url, "direct")
-        return self
-
-    def migration_url(self) -> SecretStr:
-        """The URL that migrations run on.
-
-        Raises:
-            ValueError: only a known provider's pooled URL is there.
-        """
-        url = self.database_direct_url or self.database_url
-        refuse_other_endpoint("DATABASE_DIRECT_URL", url, "direct")
-        return url
-
-
-def refuse_other_endpoint(name: str, url: SecretStr, wanted: Endpoint) -> None:
-    """Refuse a malformed URL, and a known provider's URL that leads to the other kind of endpoint.
-
-    Raises:
-        ValueError: with the remedy.
-    """
-    try:
-        found = endpoint(translate(url)[0])
-    except ValueError as error:
-        raise ValueError(f"{name} cannot be used. {error}") from None
-    if found not in {wanted, None}:
-        raise ValueError(f"{name} leads to the provider's {found} endpoint: {REMEDIES[wanted]}.")
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def read_several(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """Read a list as JSON or as words with commas between them: CORS_ORIGINS=https://a.example,https://b.example."""
+        try:
+            return read(value)
+        except ValidationError as error:
+            if not (isinstance(value, str) and error.errors()[0]["type"] in SEVERAL_VALUES):
+                raise
+        if value.lstrip().startswith(("[", "{")):
+            return read(json.loads(value))
+        return read([word.strip() for word in value.split(",")])
 
 
 @cache
@@ -113,23 +58,5 @@ def get_settings() -> Settings:
 
 
 def settings_or_exit() -> Settings:
-    """The same for programs: one log line that names what is wrong, then exit code 1."""
-    try:
-        return get_settings()
-    except ValidationError as error:
-        log.critical("The settings are wrong. %s", " ".join(explained(error)))
-        raise SystemExit(1) from None
-
-
-def explained(error: ValidationError) -> list[str]:
-    """One sentence for each mistake, without the value that was given."""
-    sentences = []
-    for mistake in error.errors(include_url=False, include_context=False, include_input=False):
-        name = "_".join(map(str, mistake["loc"])).upper()
-        if mistake["type"] == "missing":
-            sentences.append(f"{name} is not set: {REMEDIES[ENDPOINT]}.")
-        elif name:
-            sentences.append(f"{name}: {mistake['msg']}.")
-        else:
-            sentences.append(mistake["msg"].removeprefix("Value error, "))
-    return sentences
+    """The settings for a program: a mistake becomes one log line, and the program ends with exit code 1."""
+    return load_or_exit(get_settings)

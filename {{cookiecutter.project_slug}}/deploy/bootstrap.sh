@@ -4,8 +4,9 @@
 #   deploy/bootstrap.sh [--dry-run]                              before the first release
 #   deploy/bootstrap.sh [--dry-run] pipeline OWNER/REPOSITORY    after it: {{ cookiecutter._pipelines[cookiecutter.pipeline].name }} may release
 #   deploy/bootstrap.sh [--dry-run] secret DATABASE_URL          when it changed; or DATABASE_DIRECT_URL
+#   deploy/bootstrap.sh [--dry-run] secret API_KEY               a secret of your own, new or changed, for the service
 #
-# Connection strings are typed at the terminal: they are in no argument, no file and no history.
+# Secrets are typed at the terminal: they are in no argument, no file and no history.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -26,6 +27,7 @@ main() {
     pipeline\ */*) prepare_pipeline "${arguments[1]}" ;;
     "secret DATABASE_URL") add_version "$url_secret" DATABASE_URL ;;
     "secret DATABASE_DIRECT_URL") add_version "$direct_url_secret" DATABASE_DIRECT_URL ;;
+    secret\ *) own_secret "${arguments[1]}" ;;
     *) usage && fail "${arguments[*]} is not known: see above." ;;
   esac
   if [[ $dry_run ]]; then say "Nothing was done: this was a dry run."; fi
@@ -81,9 +83,21 @@ secret() {
   if [[ ! $versions ]]; then add_version "$1" "$2"; fi
 }
 
+# A secret that only the service reads: API_KEY is kept as SERVICE-api-key.
+own_secret() {
+  [[ $1 =~ ^[A-Z][A-Z0-9_]*$ ]] || fail "$1 is no name of an environment variable: it should look like API_KEY."
+  local name=${1,,}
+  name=$service-${name//_/-}
+  create_unless_found "$name" \
+    gcloud secrets describe "$name" "${in_project[@]}" -- \
+    gcloud secrets create "$name" "${in_project[@]}" --replication-policy=automatic
+  add_version "$name" "$1"
+  grant_reading "$service_account" "$name"
+}
+
 add_version() {
   local value
-  # A trace of the script must not show the connection string.
+  # A trace of the script must not show the secret.
   { set +x; } 2>/dev/null
   value=$(typed "$2")
   printf '%s' "$value" | run gcloud secrets versions add "$1" "${in_project[@]}" --data-file=-
@@ -94,7 +108,9 @@ typed() {
   if [[ $dry_run ]]; then return; fi
   read -r -s -p "$1, as the provider prints it: " value || fail "No $1 was given."
   say
-  [[ $value == postgres*://* ]] || fail "That is no Postgres URL: it should look like postgresql://user:password@host/database."
+  [[ $value ]] || fail "No $1 was given."
+  [[ $1 != DATABASE_* || $value == postgres*://* ]] ||
+    fail "That is no Postgres URL: it should look like postgresql://user:password@host/database."
   printf '%s' "$value"
 }
 

@@ -1,3 +1,3 @@
-{% filter flavoured(cookiecutter._drivers[cookiecutter.driver].flavour) %}
+{% filter unasync(cookiecutter._drivers[cookiecutter.driver].flavour) %}
 {% include "shared/migrations/env.py" %}
 {% endfilter %}

@@ -1,23 +1,26 @@
-"""One Postgres, one migrated database and one service process for the tests; whoever needs another starts it."""
+"""One Postgres and one migrated database for all tests. A test that needs more starts it."""
 
-import subprocess
-import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
-from app.settings import ENDPOINT
-from tests.process import PROJECT, ServiceProcess, environment
+from app.database.settings import ENDPOINT
+from tests.application import Client, open_client
+from tests.migrations import alembic
+from tests.process import ServiceProcess
 from tests.servers import Endpoint, PgBouncer, Postgres, pgbouncer_binary
+from tests.settings import configured
+from tests.tables import empty_tables
 
 DATABASE = "service"
 
 StartService = Callable[..., ServiceProcess]
+Configure = Callable[..., None]
 
 
 def pytest_report_header() -> str:
@@ -51,9 +54,34 @@ def endpoint(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> It
     pooler.stop()
 
 
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Configure]:
+    """Give this process settings of the service and no others: configure(DATABASE_URL="..."). It reads no file .env."""
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as settings:
+        yield lambda **values: settings.enter_context(configured(**values))
+
+
+@pytest.fixture
+def database(postgres: Postgres, endpoint: Endpoint, configure: Configure) -> str:
+    """The URL of a database with empty tables, which this process has as its setting."""
+    with postgres.connection(DATABASE) as connection:
+        empty_tables(connection)
+    url = endpoint.url(DATABASE)
+    configure(DATABASE_URL=url)
+    return url
+
+
+@pytest.fixture
+def client(database: str) -> Iterator[Client]:
+    """A client of the application in this process, on empty tables."""
+    with open_client() as client:
+        yield client
+
+
 @pytest.fixture(scope="session")
 def service(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """The service as it runs in production, with its default settings."""
+    """The service as it runs in production, as a process of its own."""
     process = ServiceProcess(tmp_path_factory.mktemp("service"), DATABASE_URL=endpoint.url(DATABASE))
     process.wait_until_healthy()
     yield process
@@ -61,13 +89,19 @@ def service(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def start_service(postgres: Postgres, endpoint: Endpoint, tmp_path: Path) -> Iterator[StartService]:
-    """Start further services, with settings of their own, on an empty table."""
-    empty(postgres)
+def service_client(database: str, service: ServiceProcess) -> Iterator[httpx2.Client]:
+    """A client of the process, on empty tables."""
+    with service.client() as client:
+        yield client
+
+
+@pytest.fixture
+def start_service(database: str, tmp_path: Path) -> Iterator[StartService]:
+    """Start further processes of the service, with settings of their own, on empty tables."""
     with ExitStack() as processes:
 
         def start(**settings: str) -> ServiceProcess:
-            process = ServiceProcess(tmp_path, **{"DATABASE_URL": endpoint.url(DATABASE), **settings})
+            process = ServiceProcess(tmp_path, **{"DATABASE_URL": database, **settings})
             processes.callback(process.stop)
             process.wait_until_healthy()
             return process
@@ -76,28 +110,9 @@ def start_service(postgres: Postgres, endpoint: Endpoint, tmp_path: Path) -> Ite
 
 
 @pytest.fixture
-def client(postgres: Postgres, service: ServiceProcess) -> Iterator[httpx.Client]:
-    """A client of the service, which has no notes."""
-    empty(postgres)
-    with service.client() as client:
-        yield client
-
-
-@pytest.fixture
 def empty_database(postgres: Postgres) -> Iterator[str]:
     """The URL of a database with nothing in it."""
-    name = f"empty-{uuid.uuid4()}"
+    name = f"empty-{uuid4()}"
     postgres.create_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
-
-
-def empty(postgres: Postgres) -> None:
-    with postgres.connection(DATABASE) as connection:
-        connection.execute("TRUNCATE note RESTART IDENTITY")
-
-
-def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "alembic", "-c", str(PROJECT / "pyproject.toml"), *arguments]
-    settings = environment(DATABASE_URL=url, DATABASE_DIRECT_URL=url)
-    return subprocess.run(command, env=settings, capture_output=True, text=True, check=True)

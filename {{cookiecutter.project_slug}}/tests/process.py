@@ -1,7 +1,6 @@
 """The service as a process of its own, started as the container starts it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -9,21 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
-from app.settings import Settings
 from tests.servers import attempts, free_port
+from tests.settings import environment
 
 #: Seconds after which Cloud Run kills the container.
 STOP_TIMEOUT = 10
-
-PROJECT = Path(__file__).parent.parent
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """This process's environment with these settings of the service and no others."""
-    others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-    return others | {"PYTHONPATH": str(PROJECT)} | settings
 
 
 class ServiceProcess:
@@ -41,14 +32,14 @@ class ServiceProcess:
                 stderr=subprocess.STDOUT,
             )
 
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+    def client(self) -> httpx2.Client:
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
 
     def wait_until_healthy(self) -> None:
         with self.client() as client:
             for _ in attempts():
                 assert self.process.poll() is None, self.log.read_text()
-                with suppress(httpx.TransportError):
+                with suppress(httpx2.TransportError):
                     client.get("/health")
                     return
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from dev import postgres as embedded
@@ -151,6 +152,13 @@ def free_port() -> int:
 def wait_for_port(port: int) -> None:
     for _ in attempts():
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+
+
+def wait_for_record(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    """Return when a record of this process's log holds this text."""
+    for _ in attempts():
+        if text in caplog.text:
             return
 
 

@@ -1,27 +1,46 @@
 """What happens to requests beyond the connections that there are."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.conftest import DATABASE, StartService
-from tests.servers import Postgres
+import httpx2
+import pytest
 
-#: One request at work at a time, and a short wait for the others.
-FULL = {
-{% for name, value, minimum, help in cookiecutter._pooling_strategies[cookiecutter.pooling_strategy].settings %}
-    "{{ name | upper }}": "{{ minimum }}",
+from tests.conftest import DATABASE
+from tests.process import ServiceProcess
+from tests.servers import Endpoint, Postgres
+
+#: One request at work at a time.
+ONE_SLOT = {
+{% for setting in cookiecutter._pooling_strategies[cookiecutter.pooling_strategy].settings %}
+    "{{ setting.name | upper }}": "{{ setting.least }}",
 {% endfor %}
-    "ADMISSION_TIMEOUT": "0.5",
 }
 
 
-def test_full_service_answers_503_and_stays_healthy(postgres: Postgres, start_service: StartService) -> None:
-    service = start_service(**FULL)
-    with service.client() as client, ThreadPoolExecutor() as threads:
+@pytest.fixture(scope="module")
+def small_service(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A service with one slot, for which a request waits half a second."""
+    folder = tmp_path_factory.mktemp("service")
+    process = ServiceProcess(folder, DATABASE_URL=endpoint.url(DATABASE), ADMISSION_TIMEOUT="0.5", **ONE_SLOT)
+    process.wait_until_healthy()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def small_client(database: str, small_service: ServiceProcess) -> Iterator[httpx2.Client]:
+    with small_service.client() as client:
+        yield client
+
+
+def test_full_service_answers_503_and_stays_healthy(postgres: Postgres, small_client: httpx2.Client) -> None:
+    with ThreadPoolExecutor() as threads:
         with postgres.locked(DATABASE, "note"):
-            first = threads.submit(client.post, "/notes", json={"title": "Milk"})
+            first = threads.submit(small_client.post, "/notes", json={"title": "Milk"})
             postgres.wait_for_blocked(DATABASE)
-            second = client.get("/notes")
-            health = client.get("/health")
+            second = small_client.get("/notes")
+            health = small_client.get("/health")
         assert second.status_code == 503
         assert second.headers["retry-after"]
         assert second.headers["content-type"] == "application/problem+json"
@@ -29,14 +48,14 @@ def test_full_service_answers_503_and_stays_healthy(postgres: Postgres, start_se
         assert first.result().status_code == 201
 
 
-def test_place_is_free_again_after_each_request(start_service: StartService) -> None:
-    service = start_service(**FULL)
-    with service.client() as client:
-        assert [client.get("/notes/1").status_code for _ in range(3)] == [404] * 3
+def test_slot_is_free_again_after_each_request(small_client: httpx2.Client) -> None:
+    assert [small_client.get("/notes/1").status_code for _ in range(3)] == [404] * 3
 
 
-def test_more_requests_than_places_are_served_in_turn(start_service: StartService) -> None:
-    service = start_service(**FULL | {"ADMISSION_TIMEOUT": "60"})
-    with service.client() as client, ThreadPoolExecutor(12) as threads:
-        responses = threads.map(lambda number: client.post("/notes", json={"title": f"Note {number}"}), range(36))
-        assert {response.status_code for response in responses} == {201}
+def test_request_that_waits_gets_the_slot_of_the_one_before(postgres: Postgres, small_client: httpx2.Client) -> None:
+    with ThreadPoolExecutor(12) as threads:
+        with postgres.locked(DATABASE, "note"):
+            first = threads.submit(small_client.post, "/notes", json={"title": "Milk"})
+            postgres.wait_for_blocked(DATABASE)
+            second = threads.submit(small_client.post, "/notes", json={"title": "Bread"})
+        assert {first.result().status_code, second.result().status_code} == {201}

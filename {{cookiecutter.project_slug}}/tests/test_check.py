@@ -1,13 +1,13 @@
-"""python -m app.database.check"""
+"""python -m app.database.check."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from app.settings import ENDPOINT
+from app.database.settings import ENDPOINT
 from tests.conftest import DATABASE
-from tests.process import environment
 from tests.servers import Endpoint, PgBouncer, free_port
+from tests.settings import environment
 
 
 def check(folder: Path, url: str) -> subprocess.CompletedProcess[str]:

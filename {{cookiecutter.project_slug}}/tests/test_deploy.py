@@ -3,16 +3,17 @@
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from app.settings import Settings
-from tests.conftest import alembic
-from tests.process import PROJECT, STOP_TIMEOUT, environment
+from tests.application import Client
+from tests.conftest import Configure
+from tests.migrations import alembic
+from tests.process import STOP_TIMEOUT
+from tests.settings import PROJECT, environment
 
 DEPLOY = PROJECT / "deploy"
 SERVICE = yaml.safe_load((DEPLOY / "service.yaml").read_text())
@@ -37,14 +38,9 @@ def secrets(container: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+def settings(configure: Configure) -> Settings:
     """The settings on Cloud Run: the defaults, and what service.yaml sets."""
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in values(SERVICE_CONTAINER).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("DATABASE_URL", "postgresql://user@host.invalid/database")
+    configure(DATABASE_URL="postgresql://user@host.invalid/database", **values(SERVICE_CONTAINER))
     return Settings()
 
 
@@ -87,15 +83,21 @@ def test_variables_are_settings() -> None:
         assert names <= Settings.model_fields.keys()
 
 
-def test_secrets_are_pinned_to_a_version_and_only_the_job_has_the_direct_one() -> None:
-    assert secrets(SERVICE_CONTAINER).keys() == {"DATABASE_URL"}
-    assert secrets(JOB_CONTAINER).keys() == {"DATABASE_URL", "DATABASE_DIRECT_URL"}
-    assert secrets(JOB_CONTAINER)["DATABASE_URL"] == secrets(SERVICE_CONTAINER)["DATABASE_URL"]
+def test_secrets_are_pinned_to_a_version() -> None:
     for secret in [*secrets(SERVICE_CONTAINER).values(), *secrets(JOB_CONTAINER).values()]:
         assert secret["key"].isdigit(), f"{secret['name']} floats: name a version, so that a revision never changes."
 
 
-def test_probes_ask_what_never_touches_the_database(client: httpx.Client) -> None:
+def test_only_the_job_has_the_direct_connection_string() -> None:
+    assert "DATABASE_DIRECT_URL" in secrets(JOB_CONTAINER)
+    assert "DATABASE_DIRECT_URL" not in secrets(SERVICE_CONTAINER)
+
+
+def test_service_and_job_have_the_same_connection_string() -> None:
+    assert secrets(JOB_CONTAINER)["DATABASE_URL"] == secrets(SERVICE_CONTAINER)["DATABASE_URL"]
+
+
+def test_probes_ask_what_never_touches_the_database(client: Client) -> None:
     for probe in ("startupProbe", "livenessProbe"):
         path = SERVICE_CONTAINER[probe]["httpGet"]["path"]
         assert path == "/health"

@@ -1,30 +1,39 @@
 """/health and /ready, with the database and without."""
 
-from tests.conftest import StartService
+import pytest
+
+from tests.application import Client, open_client
+from tests.conftest import Configure
 from tests.servers import free_port
 
 
-def test_health_does_not_touch_the_database(start_service: StartService) -> None:
-    service = start_service(DATABASE_URL=f"postgresql://user:not-a-real-secret@127.0.0.1:{free_port()}/none")
-    with service.client() as client:
-        assert client.get("/health").json() == {"status": "ok"}
-    assert not [entry for entry in service.entries() if entry["severity"] != "INFO"]
-
-
-def test_ready_while_the_database_answers(start_service: StartService) -> None:
-    with start_service().client() as client:
-        assert client.get("/ready").json() == {"status": "ok"}
-
-
-def test_ready_gives_up_before_waking_would_and_keeps_the_detail_to_the_log(start_service: StartService) -> None:
-    port = free_port()
+@pytest.fixture
+def unreachable(configure: Configure) -> str:
+    """The port of a database that does not answer, which the service has as its setting."""
+    port = str(free_port())
     url = f"postgresql://user:not-a-real-secret@127.0.0.1:{port}/none"
-    service = start_service(DATABASE_URL=url, DATABASE_WAKE_TIMEOUT="600")
-    with service.client() as client:
+    configure(DATABASE_URL=url, DATABASE_WAKE_TIMEOUT="600")
+    return port
+
+
+def test_health_does_not_touch_the_database(unreachable: str, caplog: pytest.LogCaptureFixture) -> None:
+    with open_client() as client:
+        assert client.get("/health").json() == {"status": "ok"}
+    assert not [record for record in caplog.records if record.name.startswith("app.")]
+
+
+def test_ready_while_the_database_answers(client: Client) -> None:
+    assert client.get("/ready").json() == {"status": "ok"}
+
+
+def test_ready_gives_up_before_waking_would_and_keeps_the_detail_to_the_log(
+    unreachable: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_client() as client:
         response = client.get("/ready")
     assert response.status_code == 503
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["retry-after"]
-    assert str(port) not in response.text
-    assert "The database did not answer" in service.log.read_text()
-    assert "not-a-real-secret" not in service.log.read_text()
+    assert unreachable not in response.text
+    assert "The database did not answer" in caplog.text
+    assert "not-a-real-secret" not in caplog.text

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.logs import trace_of
@@ -18,8 +18,8 @@ def request_entries(service: ServiceProcess, path: str) -> list[dict[str, Any]]:
     return [entry for entry in service.entries() if entry.get("httpRequest", {}).get("requestUrl") == path]
 
 
-def test_each_request_is_one_entry(service: ServiceProcess, client: httpx.Client) -> None:
-    client.get("/notes/701", params={"token": "not-a-real-secret"}, headers={"user-agent": "tests"})
+def test_each_request_is_one_entry(service: ServiceProcess, service_client: httpx2.Client) -> None:
+    service_client.get("/notes/701", params={"token": "not-a-real-secret"}, headers={"user-agent": "tests"})
     [entry] = request_entries(service, "/notes/701")
     assert entry["severity"] == "INFO"
     request = entry["httpRequest"]
@@ -28,11 +28,9 @@ def test_each_request_is_one_entry(service: ServiceProcess, client: httpx.Client
     assert "not-a-real-secret" not in service.log.read_text()
 
 
-def test_health_is_not_logged(start_service: StartService) -> None:
-    service = start_service()
-    with service.client() as client:
-        client.get("/health")
-        client.get("/notes/702")
+def test_health_is_not_logged(service: ServiceProcess, service_client: httpx2.Client) -> None:
+    service_client.get("/health")
+    service_client.get("/notes/702")
     assert request_entries(service, "/notes/702")
     assert "/health" not in service.log.read_text()
 

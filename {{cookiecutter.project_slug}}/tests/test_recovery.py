@@ -1,16 +1,20 @@
 """The database goes to sleep, restarts or turns the service away."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import pytest
 
-from tests.conftest import DATABASE, StartService
-from tests.servers import Endpoint, Postgres
+from tests.application import Client, open_client
+from tests.conftest import DATABASE, Configure
+from tests.servers import Endpoint, Postgres, wait_for_record
 
 CLIENTS = 8
 
+SERVED = [200] * CLIENTS + [201] * CLIENTS
 
-def fill_the_pool(client: httpx.Client, postgres: Postgres) -> None:
+
+def fill_the_pool(client: Client, postgres: Postgres) -> None:
     """Open as many connections as there are clients, at once."""
     with ThreadPoolExecutor(CLIENTS) as threads:
         with postgres.locked(DATABASE, "note"):
@@ -19,7 +23,7 @@ def fill_the_pool(client: httpx.Client, postgres: Postgres) -> None:
         assert [read.result().status_code for read in reads] == [200] * CLIENTS
 
 
-def work(client: httpx.Client) -> list[int]:
+def work(client: Client) -> list[int]:
     """The statuses of as many reads and writes at once as there are clients, each."""
     with ThreadPoolExecutor(CLIENTS) as threads:
         reads = [threads.submit(client.get, "/notes") for _ in range(CLIENTS)]
@@ -27,44 +31,42 @@ def work(client: httpx.Client) -> list[int]:
         return [response.result().status_code for response in reads + writes]
 
 
-SERVED = [200] * CLIENTS + [201] * CLIENTS
-
-
-def test_requests_are_served_after_idle_connections_were_ended(postgres: Postgres, start_service: StartService) -> None:
-    with start_service().client() as client:
-        fill_the_pool(client, postgres)
-        postgres.terminate_backends(DATABASE)
-        assert work(client) == SERVED
+def test_requests_are_served_after_idle_connections_were_ended(postgres: Postgres, client: Client) -> None:
+    fill_the_pool(client, postgres)
+    postgres.terminate_backends(DATABASE)
+    assert work(client) == SERVED
 
 
 def test_requests_are_served_after_a_restart_of_the_endpoint(
-    postgres: Postgres, endpoint: Endpoint, start_service: StartService
+    postgres: Postgres, endpoint: Endpoint, client: Client
 ) -> None:
-    with start_service().client() as client:
-        fill_the_pool(client, postgres)
-        endpoint.stop()
-        endpoint.start()
-        assert work(client) == SERVED
+    fill_the_pool(client, postgres)
+    endpoint.stop()
+    endpoint.start()
+    assert work(client) == SERVED
 
 
-def test_request_waits_while_the_database_wakes(endpoint: Endpoint, start_service: StartService) -> None:
-    service = start_service(DATABASE_WAKE_TIMEOUT="60")
+def test_request_waits_while_the_database_wakes(
+    endpoint: Endpoint, database: str, configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    configure(DATABASE_URL=database, DATABASE_WAKE_TIMEOUT="60")
     endpoint.stop()
     try:
-        with service.client() as client, ThreadPoolExecutor() as threads:
+        with open_client() as client, ThreadPoolExecutor() as threads:
             request = threads.submit(client.post, "/notes", json={"title": "Milk"})
-            service.wait_for_entry("does not answer yet; attempt 2")
+            wait_for_record(caplog, "does not answer yet; attempt 2")
             endpoint.start()
             assert request.result().status_code == 201
     finally:
         endpoint.start()
 
 
-def test_patience_ends_with_503(endpoint: Endpoint, start_service: StartService) -> None:
-    service = start_service(DATABASE_WAKE_TIMEOUT="0.5")
+def test_retries_end_with_503(endpoint: Endpoint, database: str, configure: Configure) -> None:
+    configure(DATABASE_URL=database, DATABASE_WAKE_TIMEOUT="0.5")
     endpoint.stop()
     try:
-        with service.client() as client:
+        with open_client() as client:
             response = client.get("/notes")
     finally:
         endpoint.start()
@@ -73,8 +75,10 @@ def test_patience_ends_with_503(endpoint: Endpoint, start_service: StartService)
     assert "127.0.0.1" not in response.text
 
 
-def test_missing_database_is_no_reason_to_wait(endpoint: Endpoint, start_service: StartService) -> None:
-    service = start_service(DATABASE_URL=endpoint.url("nowhere"), DATABASE_WAKE_TIMEOUT="600")
-    with service.client() as client:
+def test_missing_database_is_no_reason_to_wait(
+    endpoint: Endpoint, configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(DATABASE_URL=endpoint.url("nowhere"), DATABASE_WAKE_TIMEOUT="600")
+    with open_client() as client:
         assert client.get("/notes").status_code == 503
-    assert "does not answer yet" not in service.log.read_text()
+    assert "does not answer yet" not in caplog.text

@@ -7,28 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
-from app.settings import Settings
-from tests.process import environment
+from app.database.settings import DatabaseSettings, explain
+from app.settings import Settings, settings_or_exit
+from tests.conftest import Configure
+from tests.settings import environment
 
 POOLED = "postgresql://user:not-a-real-secret@ep-cool-sun-12345-pooler.us-east-1.aws.neon.tech/notes?sslmode=require"
 DIRECT = POOLED.replace("-pooler", "")
 
 RIGHT, WRONG = {{ "POOLED, DIRECT" if endpoint == "pooled" else "DIRECT, POOLED" }}
-
-
-def start(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Start the service with settings that it refuses."""
-    return subprocess.run(
-        [sys.executable, "-m", "app"],
-        cwd=folder,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 @pytest.mark.parametrize(
@@ -43,29 +32,92 @@ def start(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
         ({"DATABASE_URL": RIGHT, "LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
     ],
 )
-def test_wrong_settings_end_the_start_with_one_line(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
-    done = start(tmp_path, **settings)
+def test_wrong_settings_end_the_start(
+    configure: Configure, caplog: pytest.LogCaptureFixture, settings: dict[str, str], sentence: str
+) -> None:
+    configure(**settings)
+    with pytest.raises(SystemExit) as end:
+        settings_or_exit()
+    assert end.value.code == 1
+    [record] = caplog.records
+    assert sentence in record.getMessage()
+    assert "not-a-real-secret" not in caplog.text
+
+
+def test_wrong_settings_are_one_line_of_the_log(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app"]
+    settings = environment(DATABASE_URL=WRONG)
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     [line] = done.stdout.splitlines()
-    entry = json.loads(line)
-    assert entry["severity"] == "CRITICAL"
-    assert sentence in entry["message"]
-    assert "not-a-real-secret" not in done.stdout + done.stderr
+    assert json.loads(line)["severity"] == "CRITICAL"
+    assert not done.stderr
 
 
-def test_file_of_settings_is_read(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(f"DATABASE_URL={RIGHT}\nLOG_LEVEL=LOUD\n")
-    assert "LOG_LEVEL" in start(tmp_path).stdout
+def test_file_of_settings_is_read(configure: Configure) -> None:
+    configure()
+    Path(".env").write_text(f"DATABASE_URL={RIGHT}\nPORT=8081\n")
+    assert Settings().port == 8081
 
 
-def test_migrations_run_on_the_direct_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    settings = Settings(database_url=SecretStr(RIGHT), database_direct_url=SecretStr(DIRECT))
-    assert settings.migration_url().get_secret_value() == DIRECT
+class OwnSettings(Settings):
+    """Settings as an owner adds them."""
+
+    own_secret: SecretStr
+    own_origins: list[str] = []
+    own_weights: dict[str, int] = {}
 
 
-def test_migrations_refuse_a_pooled_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    settings = Settings.model_construct(database_url=SecretStr(POOLED), database_direct_url=None)
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("https://a.example", ["https://a.example"]),
+        ("https://a.example, https://b.example", ["https://a.example", "https://b.example"]),
+        ('["https://a.example"]', ["https://a.example"]),
+        ("", []),
+    ],
+)
+def test_list_is_read_as_words_or_json(configure: Configure, text: str, origins: list[str]) -> None:
+    configure(DATABASE_URL=RIGHT)
+    settings = read_own(OWN_ORIGINS=text)
+    assert settings.own_origins == origins
+
+
+def test_mapping_is_read_as_json(configure: Configure) -> None:
+    configure(DATABASE_URL=RIGHT)
+    assert read_own(OWN_WEIGHTS='{"a": 1}').own_weights == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["[not-a-real-secret", "not-a-real-secret"])
+def test_malformed_setting_is_named_without_its_value(configure: Configure, text: str) -> None:
+    configure(DATABASE_URL=RIGHT)
+    with pytest.raises(ValidationError) as error:
+        read_own(OWN_WEIGHTS=text)
+    [sentence] = explain(error.value)
+    assert sentence.startswith("OWN_WEIGHTS: ")
+    assert "not-a-real-secret" not in sentence
+
+
+def test_missing_setting_of_your_own_is_named_alone(configure: Configure) -> None:
+    configure(DATABASE_URL=RIGHT)
+    with pytest.raises(ValidationError) as error:
+        OwnSettings()
+    assert explain(error.value) == ["OWN_SECRET is not set."]
+
+
+def read_own(**values: str) -> OwnSettings:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"OWN_SECRET": "not-a-real-secret", **values}.items():
+            patch.setenv(name, value)
+        return OwnSettings()
+
+
+def test_migrations_run_on_the_direct_url(configure: Configure) -> None:
+    configure(DATABASE_URL=RIGHT, DATABASE_DIRECT_URL=DIRECT)
+    assert DatabaseSettings().migration_url().get_secret_value() == DIRECT
+
+
+def test_migrations_refuse_a_pooled_url() -> None:
+    settings = DatabaseSettings.model_construct(database_url=SecretStr(POOLED), database_direct_url=None)
     with pytest.raises(ValueError, match="use the provider's direct connection string"):
         settings.migration_url()

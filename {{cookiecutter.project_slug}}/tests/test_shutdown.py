@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-import httpx
+import httpx2
 
 from tests.conftest import DATABASE, StartService
 from tests.servers import Postgres, free_port, wait_until_refused
@@ -35,5 +35,5 @@ def test_request_that_waits_for_a_sleeping_database_does_not_hold_up_the_exit(st
         request = threads.submit(client.get, "/notes")
         service.wait_for_entry("does not answer yet; attempt 2")
         assert service.stop() == 0
-        with suppress(httpx.TransportError):
+        with suppress(httpx2.TransportError):
             assert request.result().status_code >= 500

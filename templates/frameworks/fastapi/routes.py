@@ -1,40 +1,17 @@
 """Notes over HTTP. Each handler opens its own session, and its transaction is over before the response is built."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Response
 
 from app.database.sessions import reading, writing
 from app.notes import queries
-from app.notes.models import LARGEST_ID, Note, NotePage, NoteRead, NoteWrite
-from app.problems import Problem
+from app.notes.models import NoteRead, NoteWrite
+from app.web.pages import Page, page_of
+from app.web.parameters import After, Id, Limit
+from app.web.responses import CONFLICT, NOT_FOUND, not_found, or_404
 
-LONGEST_PAGE = 100
-
-NoteId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
-
-NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.NOT_FOUND: {"model": Problem, "description": "There is no such note"}
-}
-CONFLICT: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.CONFLICT: {"model": Problem, "description": "Another note has this title"}
-}
-
-router = APIRouter(
-    prefix="/notes",
-    tags=["notes"],
-    responses={
-        HTTPStatus.UNPROCESSABLE_ENTITY: {"model": Problem, "description": "The input is invalid"},
-        HTTPStatus.SERVICE_UNAVAILABLE: {"model": Problem, "description": "The database is asleep or busy"},
-    },
-)
-
-
-def found(note: Note | None, note_id: int) -> NoteRead:
-    if note is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no note {note_id}.")
-    return NoteRead.model_validate(note)
+router = APIRouter(prefix="/notes", tags=["notes"])
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=CONFLICT)
@@ -47,38 +24,33 @@ async def create_note(body: NoteWrite, response: Response) -> NoteRead:
 
 
 @router.get("")
-async def list_notes(
-    after: Annotated[int, Query(ge=0, le=LARGEST_ID, description="The id after which it begins", examples=[0])] = 0,
-    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many notes at most", examples=[20])] = 20,
-) -> NotePage:
+async def list_notes(after: After = 0, limit: Limit = 20) -> Page[NoteRead]:
     """List notes in the order of their ids."""
     async with reading() as session:
-        # One more than asked for, to see whether there is a next page.
-        notes = await queries.read_page(session, after, limit + 1)
-    page = [NoteRead.model_validate(note) for note in notes[:limit]]
-    return NotePage(notes=page, next_after=page[-1].id if len(notes) > limit else None)
+        notes = await queries.read_page(session, after, limit)
+    return page_of(NoteRead, notes, limit)
 
 
 @router.get("/{note_id}", responses=NOT_FOUND)
-async def read_note(note_id: NoteId) -> NoteRead:
+async def read_note(note_id: Id) -> NoteRead:
     """Read a note."""
     async with reading() as session:
         note = await queries.read(session, note_id)
-    return found(note, note_id)
+    return NoteRead.model_validate(or_404(note, "note", note_id))
 
 
 @router.put("/{note_id}", responses=NOT_FOUND | CONFLICT)
-async def replace_note(note_id: NoteId, body: NoteWrite) -> NoteRead:
+async def replace_note(note_id: Id, body: NoteWrite) -> NoteRead:
     """Replace a note's title and body."""
     async with writing() as session:
         note = await queries.replace(session, note_id, body)
-    return found(note, note_id)
+    return NoteRead.model_validate(or_404(note, "note", note_id))
 
 
 @router.delete("/{note_id}", status_code=HTTPStatus.NO_CONTENT, responses=NOT_FOUND)
-async def delete_note(note_id: NoteId) -> None:
+async def delete_note(note_id: Id) -> None:
     """Delete a note."""
     async with writing() as session:
         removed = await queries.remove(session, note_id)
     if not removed:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no note {note_id}.")
+        raise not_found("note", note_id)

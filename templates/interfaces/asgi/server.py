@@ -14,9 +14,12 @@ def main() -> None:
     logs.configure()
     settings = settings_or_exit()
     logs.configure(settings.log_level)
+    # RequestLog logs each WebSocket once. Uvicorn would log it three times, with the query.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, end)
     uvicorn.run(
-        "app.main:app",
+        "app.main:create_asgi_app",
+        factory=True,
         host="0.0.0.0",
         port=settings.port,
         # Uvicorn would take the number from WEB_CONCURRENCY, and each worker has connections of its own.
@@ -24,6 +27,8 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # FrontEnd reads the headers of the proxy.
+        proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
 

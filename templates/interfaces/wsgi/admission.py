@@ -1,59 +1,98 @@
-"""Admission: no more requests at work than there are connections for, and a bounded wait for the rest."""
+"""Admission: no more requests at work than there are connections for them, and a bounded wait for the others."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, NoReturn
 
-from werkzeug.wsgi import ClosingIterator
+from flask import Flask, Response, abort, request
 
-from app.concurrency import WAITING
-from app.problems import Problem
+from app.web.lifespan import WAITING
 
 #: Answered at once, however busy the service is.
 ALWAYS_ADMITTED = {"/health", "/ready"}
 
-#: Answers without a body, and so without its length.
-EMPTY = {"204", "304"}
-
-FULL = Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The service is full; try again.")
+#: Where a request keeps what it holds, and whether its answer is streamed.
+HELD, STREAMS = "app.admission.held", "app.admission.streams"
 
 
 class Admission:
-    """WSGI middleware: this many requests at a time, each waiting at most so many seconds for its turn, then 503.
+    """An extension of Flask: a request waits for a slot at most so many seconds, and is then answered 503.
 
-    Who waits holds a thread, so no more may wait than leave some for /health and /ready.
+    It waits in a hook before its view, so that the error handlers and the hooks of other extensions see the 503. It
+    holds its slot until its view has answered. A streamed answer (one that says no Content-Length) may read from the
+    database while it is sent, so it holds the slot until its last chunk. What calls no view needs no slot: a preflight
+    of CORS, or a path that does not exist.
     """
 
-    def __init__(self, app: Any, concurrency: int, seconds: float) -> None:
-        self.app = app
-        self.inside = BoundedSemaphore(concurrency + WAITING)
-        self.places = BoundedSemaphore(concurrency)
-        self.seconds = seconds
+    def __init__(self, app: Flask, slots: int, timeout: float) -> None:
+        # Who waits holds a thread: no more may wait than leave some for /health and /ready.
+        self.entries = BoundedSemaphore(slots + WAITING)
+        self.slots = BoundedSemaphore(slots)
+        self.timeout = timeout
+        self.app = app.wsgi_app
+        app.wsgi_app = self  # type: ignore[method-assign]
+        app.before_request(self.admit)
+        app.after_request(self.note_stream)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        streams = False
-
-        def note_length(line: str, headers: list[tuple[str, str]], *arguments: Any) -> Any:
-            nonlocal streams
-            streams = line[:3] not in EMPTY and not any(name.lower() == "content-length" for name, _ in headers)
-            return start_response(line, headers, *arguments)
-
+        """Give back what the request holds, whatever fails in it: Flask skips hooks after one that failed."""
         with ExitStack() as held:
-            if environ["PATH_INFO"] not in ALWAYS_ADMITTED:
-                if not self.inside.acquire(blocking=False):
-                    return send_problem(FULL, start_response)
-                held.callback(self.inside.release)
-                if not self.places.acquire(timeout=self.seconds):
-                    return send_problem(FULL, start_response)
-                held.callback(self.places.release)
-            body: Iterable[bytes] = self.app(environ, note_length)
-            # A body that is made while it is sent may read from the database until its end.
-            return ClosingIterator(body, held.pop_all().close) if streams else body
+            environ |= {HELD: held, STREAMS: False}
+            body = self.app(environ, start_response)
+            return Body(body, held.pop_all().close) if environ[STREAMS] else body
+
+    def admit(self) -> None:
+        rule = request.url_rule
+        if rule is None or rule.rule in ALWAYS_ADMITTED or request.method == "OPTIONS":
+            return
+        # A test_request_context() of a test does not come through __call__().
+        held = request.environ.get(HELD)
+        if held is None:
+            return
+        if not self.entries.acquire(blocking=False):
+            refuse()
+        held.callback(self.entries.release)
+        if not self.slots.acquire(timeout=self.timeout):
+            refuse()
+        held.callback(self.slots.release)
+
+    def note_stream(self, response: Response) -> Response:
+        request.environ[STREAMS] = response.is_streamed and response.content_length is None
+        return response
 
 
-def send_problem(problem: Problem, start_response: Any) -> list[bytes]:
-    status = f"{problem.status} {problem.title}"
-    start_response(status, [*problem.headers.items(), ("content-length", str(len(problem.body)))])
-    return [problem.body]
+def refuse() -> NoReturn:
+    abort(HTTPStatus.SERVICE_UNAVAILABLE, "The service is full; try again.")
+
+
+class Body:
+    """The body of an answer. It calls end() after the last chunk, and when the server closes it, maybe before that."""
+
+    def __init__(self, body: Iterable[bytes], end: Callable[[], None]) -> None:
+        self.body = body
+        self.chunks = iter(body)
+        self.end = end
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self.chunks)
+        except BaseException:
+            self.end()
+            raise
+
+    def close(self) -> None:
+        try:
+            close(self.body)
+        finally:
+            self.end()
+
+
+def close(body: Iterable[bytes]) -> None:
+    """Close a body that can be closed."""
+    if hasattr(body, "close"):
+        body.close()

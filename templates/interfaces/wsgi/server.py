@@ -9,9 +9,8 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import logs
-from app.concurrency import threads
-from app.database.sessions import dispose_engine
 from app.settings import Settings, settings_or_exit
+from app.web import lifespan
 
 #: In memory and writable also where the root file system is not; only Linux has it.
 SHARED_MEMORY = Path("/dev/shm")
@@ -60,9 +59,9 @@ class Server(BaseApplication):
 
     def load(self) -> Any:
         # In the worker: what an import opens must not be shared with the process that it was forked from.
-        from app.main import create_app
+        from app.main import create_wsgi_app
 
-        return create_app()
+        return create_wsgi_app()
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def options(settings: Settings) -> dict[str, Any]:
         # Gunicorn would take the number from WEB_CONCURRENCY, and each worker has connections of its own.
         "workers": 1,
         "worker_class": Worker,
-        "threads": threads(settings.concurrency),
+        "threads": lifespan.threads(settings.concurrency),
         # Cloud Run halts the process between requests, so silence is no sign of a worker that hangs.
         "timeout": 0,
         "graceful_timeout": settings.shutdown_timeout,
@@ -79,7 +78,10 @@ def options(settings: Settings) -> dict[str, Any]:
         "limit_request_line": 0,
         "limit_request_fields": 1000,
         "limit_request_field_size": 65536,
-        "worker_exit": lambda server, worker: dispose_engine(),
+        # FrontEnd reads the headers of the proxy.
+        "forwarded_allow_ips": "",
+        "post_request": lambda worker, request: logs.trace_fields.set(None),
+        "worker_exit": lambda server, worker: lifespan.close(),
         "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
         "control_socket_disable": True,
         "logger_class": Log,

@@ -1,16 +1,16 @@
-"""python -m app.database.check: what is at the other end, how far away it is, and how many connections fit."""
+"""python -m app.database.check: what the endpoint is, how far away it is, and how many connections fit."""
 
 import asyncio
+import logging
 import statistics
 import time
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import logs
-from app.database.driver import backend_pid
-from app.database.sessions import dispose_engine, get_engine
-from app.settings import ENDPOINT, get_settings, settings_or_exit
+from .driver import backend_pid
+from .sessions import dispose_engine, get_engine
+from .settings import ENDPOINT, get_database_settings, load_or_exit
 
 #: During a rollout the old and the new revision hold connections together.
 REVISIONS = 2
@@ -20,7 +20,7 @@ SAMPLES = 20
 
 
 async def ping() -> None:
-    """One query, to see that the database answers."""
+    """Run one query, to see that the database answers."""
     async with get_engine().connect() as connection:
         await connection.execute(text("SELECT 1"))
 
@@ -64,7 +64,7 @@ def room_lines(connection: Connection) -> list[str]:
             " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int"
         )
     ).one()
-    each = get_settings().concurrency
+    each = get_database_settings().concurrency
     if ENDPOINT == "direct":
         room = f"{(most - kept_back) // (each * REVISIONS)} instances, in {REVISIONS} revisions during a rollout"
     else:
@@ -77,8 +77,8 @@ def room_lines(connection: Connection) -> list[str]:
 
 
 async def main() -> None:
-    logs.configure("WARNING")
-    settings_or_exit()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    load_or_exit(get_database_settings)
     started = time.perf_counter()
     try:
         async with get_engine().connect() as connection:

@@ -1,7 +1,7 @@
-"""Patience while the database wakes.
+"""Connecting is tried again while the database wakes.
 
-A suspended database refuses or drops new connections for some hundred milliseconds up to some seconds. Only taking
-the connection is tried again, never the work done on it: a lost answer to a COMMIT leaves open whether it took effect.
+A suspended database refuses or drops new connections for some hundred milliseconds up to some seconds. Only the
+connection is tried again, never the work done on it: a lost answer to a COMMIT leaves open whether it took effect.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from tenacity.retry import retry_if_exception, retry_if_exception_type
 
 log = logging.getLogger(__name__)
 
-#: Classes of SQLSTATE that no waiting mends: wrong credentials, no such database, no right to connect to it.
-HOPELESS_CLASSES = ("28", "3D", "42")
+#: Classes of SQLSTATE that do not pass with time: wrong credentials, no such database, no right to connect to it.
+PERMANENT_CLASSES = ("28", "3D", "42")
 
-#: The same in words: libpq passes on no SQLSTATE of a failed login, and PgBouncer gives one of its own. In another
-#: language than English they are not recognized, and the error comes when the patience ends.
-HOPELESS_WORDS = (
+#: The same in words: libpq passes on no SQLSTATE of a failed login, and PgBouncer gives one of its own. In a language
+#: other than English they are not recognized, and the error comes when the time is over.
+PERMANENT_WORDS = (
     "authentication failed",
     "certificate verify failed",
     "channel binding is required",
@@ -39,15 +39,14 @@ HOPELESS_WORDS = (
     "no such user",
 )
 
+#: Seconds that the caller waits for a connection at most, where that is less than the engine would try.
+caller_timeout: ContextVar[float] = ContextVar("caller_timeout", default=math.inf)
 
-#: Seconds that the caller has, whatever the engine's patience is.
-limit: ContextVar[float] = ContextVar("limit", default=math.inf)
 
+def retry_connect(engine: Engine, timeout: float) -> None:
+    """Try each new connection of this engine again until one succeeds or the time-out (seconds) has passed.
 
-def wait_while_waking(engine: Engine, seconds: float) -> None:
-    """Let every new connection of this engine be tried again until one succeeds or this many seconds have passed.
-
-    An attempt under way is not cut short, so the whole may take the connect time-out longer.
+    An attempt under way is not cut short, so the whole may take longer by the connect time-out.
     """
 
     @event.listens_for(engine, "do_connect")
@@ -55,8 +54,8 @@ def wait_while_waking(engine: Engine, seconds: float) -> None:
         dialect: Dialect, record: ConnectionPoolEntry, arguments: Sequence[Any], keywords: dict[str, Any]
     ) -> DBAPIConnection:
         retrying = Retrying(
-            retry=retry_if_exception_type((OSError, dialect.loaded_dbapi.Error)) & retry_if_exception(may_pass),
-            stop=stop_before_delay(min(seconds, limit.get())),
+            retry=retry_if_exception_type((OSError, dialect.loaded_dbapi.Error)) & retry_if_exception(is_transient),
+            stop=stop_before_delay(min(timeout, caller_timeout.get())),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             sleep=lambda seconds: await_(asyncio.sleep(seconds)),
             before_sleep=log_attempt,
@@ -70,21 +69,21 @@ def wait_while_waking(engine: Engine, seconds: float) -> None:
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Shorten the patience inside the block, for who wants to know now."""
-    token = limit.set(seconds)
+def connect_within(timeout: float) -> Iterator[None]:
+    """Inside the block, try to connect for this many seconds at most."""
+    token = caller_timeout.set(timeout)
     try:
         yield
     finally:
-        limit.reset(token)
+        caller_timeout.reset(token)
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same attempt may succeed later."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return False
     sqlstate = getattr(error, "sqlstate", None) or ""
-    return not (sqlstate.startswith(HOPELESS_CLASSES) or any(words in str(error) for words in HOPELESS_WORDS))
+    return not (sqlstate.startswith(PERMANENT_CLASSES) or any(words in str(error) for words in PERMANENT_WORDS))
 
 
 def log_attempt(attempt: RetryCallState) -> None:

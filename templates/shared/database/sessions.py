@@ -1,16 +1,19 @@
-"""The two ways to a session, opened in the handler, one visible block per transaction.
+"""The two ways to a session. A handler opens one itself, as a visible block for each transaction.
 
-    async with writing() as session:  # commits at the end of the block, rolls back on any error
-    async with reading() as session:  # no transaction: two round trips fewer; refuses to flush, and INSERT and the like
+writing() commits at the end of its block and rolls back on any error.
+
+reading() opens no transaction, which saves two round trips. It refuses to flush, and to run INSERT, UPDATE or DELETE.
 
 Both connect when the block first uses the session. Rows stay readable after the block; relationships that were not
 loaded in it do not.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import inspect
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from functools import cache
 from threading import Lock
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import event
@@ -19,10 +22,13 @@ from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database.engine import build_engine
-from app.settings import get_settings
+from .engine import build_engine
+from .settings import get_database_settings
 
 building = Lock()
+
+#: The sessions of a request whose blocks stand in generators, or None outside of a request.
+open_sessions: ContextVar[set[AsyncSession] | None] = ContextVar("open_sessions", default=None)
 
 
 class WriteRefusedError(RuntimeError):
@@ -42,20 +48,32 @@ def refuse_flush(session: Session, context: Any, instances: Any) -> None:
 
 
 @event.listens_for(ReadOnlySession, "do_orm_execute")
-def refuse_statement(state: ORMExecuteState) -> None:
+def before_execute(state: ORMExecuteState) -> None:
     if state.is_insert or state.is_update or state.is_delete:
         raise WriteRefusedError
+    if state.execution_options.get("stream_results") or state.execution_options.get("yield_per"):
+        open_transaction(state)
+
+
+def open_transaction(state: ORMExecuteState) -> None:
+    """Let the rest of a reading() block run in a transaction, because a streamed result exists only in one."""
+    session = state.session
+    if "transaction" not in session.info:
+        # It gives the connection in AUTOCOMMIT back.
+        session.commit()
+        session.connection(execution_options={"isolation_level": "READ COMMITTED"})
+        session.info["transaction"] = True
 
 
 @cache
 def cached_engine() -> AsyncEngine:
-    settings = get_settings()
+    settings = get_database_settings()
     return build_engine(settings.database_url, settings)
 
 
 def get_engine() -> AsyncEngine:
     """The process's one engine, built when first asked for."""
-    # Of threads that ask at the same time each would build one: cache does not hold them up.
+    # Threads that ask at the same time would each build one: cache does not make them wait.
     with building:
         return cached_engine()
 
@@ -67,28 +85,75 @@ async def dispose_engine() -> None:
         cached_engine.cache_clear()
 
 
-@asynccontextmanager
-async def writing() -> AsyncIterator[AsyncSession]:
+def writing() -> "SessionBlock":
     """A session in one transaction.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement or the commit.
     """
-    async with AsyncSession(get_engine(), expire_on_commit=False) as session, session.begin():
-        yield session
+    return SessionBlock(AsyncSession(get_engine(), expire_on_commit=False), AsyncSession.commit)
 
 
-@asynccontextmanager
-async def reading() -> AsyncIterator[AsyncSession]:
-    """A session in AUTOCOMMIT: each query sees the latest data, two of them need not see the same.
+def reading() -> "SessionBlock":
+    """A session in AUTOCOMMIT: each query sees the latest data, and two queries may see different data.
 
-    What would write through the ORM is refused. A write hidden in text() is not seen, and would be permanent at once.
+    It refuses a write through the ORM. It does not see a write in text(), which would be permanent at once. A result
+    that is streamed (session.stream(), yield_per) opens a transaction until the end of the block.
 
     Raises:
         WriteRefusedError: the block tried to write, or left a change behind.
         sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement.
     """
     engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
-    async with AsyncSession(engine, sync_session_class=ReadOnlySession, expire_on_commit=False) as session:
-        yield session
-        await session.flush()
+    session = AsyncSession(engine, sync_session_class=ReadOnlySession, expire_on_commit=False)
+    return SessionBlock(session, AsyncSession.flush)
+
+
+class SessionBlock:
+    """The block of a session: it finishes the session's work where it succeeds, and closes the session at its end.
+
+    It is a class, because asyncio logs an error where one generator stands in another and both are left in the middle.
+    """
+
+    def __init__(self, session: AsyncSession, finish: Callable[[AsyncSession], Awaitable[None]]) -> None:
+        self.session = session
+        self.finish = finish
+        self.known_to: set[AsyncSession] = set()
+
+    async def __aenter__(self) -> AsyncSession:
+        sessions = open_sessions.get()
+        if sessions is not None and stands_in_generator():
+            self.known_to = sessions
+        self.known_to.add(self.session)
+        return self.session
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+        try:
+            async with self.session:
+                if error is None:
+                    await self.finish(self.session)
+        finally:
+            self.known_to.discard(self.session)
+
+
+def stands_in_generator() -> bool:
+    """Whether the block stands in a generator; no other block can be left in the middle.
+
+    A task that a handler starts runs in the handler's context. It goes on after the request, and so do its sessions.
+    """
+    frame = inspect.currentframe()
+    while frame and is_context_manager(frame):
+        frame = frame.f_back
+    return bool(frame and frame.f_code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
+
+
+def is_context_manager(frame: FrameType) -> bool:
+    """Whether this is a frame of a context manager, here or in a function with @contextmanager."""
+    modules = [part.f_globals["__name__"] for part in (frame, frame.f_back) if part]
+    return modules[0] == __name__ or "contextlib" in modules
+
+
+async def close_left_open(sessions: set[AsyncSession]) -> None:
+    """Close the sessions whose block did not end: a streamed answer is left in the middle when its client goes away."""
+    for session in list(sessions):
+        await session.close()

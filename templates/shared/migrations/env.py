@@ -1,15 +1,16 @@
-"""Alembic's environment: migrations run on the direct URL, with the service's models, engine and patience."""
+"""Alembic's environment: migrations run on the direct URL, with the service's tables and engine."""
 
 import asyncio
+import logging
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlmodel import SQLModel
 
 from app import logs
 from app.database.engine import build_engine
-from app.notes import models as models
-from app.settings import settings_or_exit
+from app.database.settings import get_database_settings, load_or_exit
+from app.models import metadata
+from migrations.autogenerate import PLUGINS, render_item
 
 #: Any number that no other advisory lock in this database uses. A transaction holds it, so that of several upgrades
 #: at once the first migrates and the others find nothing left to do.
@@ -21,7 +22,12 @@ LOCK_TIMEOUT = context.get_x_argument(as_dictionary=True).get("lock_timeout", "5
 
 
 def migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=SQLModel.metadata)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_item=render_item,
+        autogenerate_plugins=PLUGINS,
+    )
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         connection.execute(text("SELECT set_config('lock_timeout', :time, true)"), {"time": LOCK_TIMEOUT})
@@ -29,7 +35,7 @@ def migrate(connection: Connection) -> None:
 
 
 async def run() -> None:
-    settings = settings_or_exit()
+    settings = load_or_exit(get_database_settings)
     try:
         url = settings.migration_url()
     except ValueError as error:
@@ -44,12 +50,14 @@ async def run() -> None:
 
 def print_sql() -> None:
     """alembic upgrade --sql: the statements, without a database."""
-    context.configure(dialect_name="postgresql", target_metadata=SQLModel.metadata, literal_binds=True)
+    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 
 
-logs.configure()
+# A process that runs Alembic as a part of something else has configured its log.
+if not logging.getLogger().handlers:
+    logs.configure()
 if context.is_offline_mode():
     print_sql()
 else:

@@ -1,4 +1,4 @@
-"""What is asked of the database about notes, without a word about the web."""
+"""What the service asks the database about notes. This module knows nothing of the web."""
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,8 +18,8 @@ async def read(session: AsyncSession, note_id: int) -> Note | None:
 
 
 async def read_page(session: AsyncSession, after: int, limit: int) -> list[Note]:
-    """The notes that follow this id, in the order of their ids (keyset pagination: no OFFSET to count through)."""
-    statement = select(Note).where(col(Note.id) > after).order_by(col(Note.id)).limit(limit)
+    """The notes that follow this id, in the order of their ids; one more than the limit, which tells of a next page."""
+    statement = select(Note).where(col(Note.id) > after).order_by(col(Note.id)).limit(limit + 1)
     return list(await session.exec(statement))
 
 

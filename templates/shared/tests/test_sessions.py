@@ -2,28 +2,32 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from threading import Barrier
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database.sessions import WriteRefusedError, dispose_engine, get_engine, reading, writing
+from app.database.sessions import (
+    WriteRefusedError,
+    dispose_engine,
+    get_engine,
+    open_sessions,
+    reading,
+    writing,
+)
 from app.notes.models import Note
-from app.settings import get_settings
-from tests.conftest import DATABASE, empty
-from tests.servers import Endpoint, Postgres
+from tests.conftest import DATABASE, Configure
+from tests.servers import Postgres
 
 
 @pytest.fixture(autouse=True)
-async def engine(postgres: Postgres, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """An engine of the test's own, on an empty table."""
-    empty(postgres)
-    monkeypatch.setenv("DATABASE_URL", endpoint.url(DATABASE))
-    get_settings.cache_clear()
+async def engine(database: str) -> AsyncIterator[None]:
+    """An engine of the test's own, on empty tables."""
     yield
     await dispose_engine()
-    get_settings.cache_clear()
 
 
 def titles(postgres: Postgres) -> list[str]:
@@ -118,11 +122,39 @@ async def test_threads_that_ask_at_once_share_one_engine() -> None:
         assert len(set(threads.map(ask, range(8)))) == 1
 
 
-async def test_session_that_is_not_used_does_not_connect(monkeypatch: pytest.MonkeyPatch) -> None:
-    await dispose_engine()
-    get_settings.cache_clear()
-    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@nowhere.invalid/none")
+async def test_session_that_is_not_used_does_not_connect(configure: Configure) -> None:
+    configure(DATABASE_URL="postgresql://nobody@nowhere.invalid/none")
     async with writing():
         pass
     async with reading():
         pass
+
+
+async def test_reading_streams_from_the_server(postgres: Postgres) -> None:
+    await write("Milk", "Bread", "Eggs")
+    async with reading() as session:
+        assert len((await session.exec(select(Note))).all()) == 3
+        notes = await session.exec(select(Note.title).order_by(Note.title).execution_options(yield_per=1))
+        assert list(notes) == ["Bread", "Eggs", "Milk"]
+
+
+async def stream() -> AsyncIterator[None]:
+    async with reading():
+        yield
+
+
+@asynccontextmanager
+async def block_of_the_owner() -> AsyncIterator[None]:
+    async with writing():
+        yield
+
+
+async def test_request_knows_the_sessions_that_can_be_left_open_and_no_others() -> None:
+    sessions: set[AsyncSession] = set()
+    token = open_sessions.set(sessions)
+    async with writing(), reading(), block_of_the_owner():
+        assert not sessions
+    async for _ in stream():
+        assert len(sessions) == 1
+    assert not sessions
+    open_sessions.reset(token)

@@ -1,3 +1,3 @@
-{% filter flavoured(cookiecutter._drivers[cookiecutter.driver].flavour) %}
-{% include "shared/database/patience.py" %}
+{% filter unasync(cookiecutter._drivers[cookiecutter.driver].flavour) %}
+{% include "shared/database/connect_retry.py" %}
 {% endfilter %}

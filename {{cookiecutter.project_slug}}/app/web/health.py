@@ -1,1 +1,1 @@
-{% include "frameworks/" ~ cookiecutter.framework ~ "/health.py" %}
+{% include "frameworks/" ~ cookiecutter.framework ~ "/web/health.py" %}

@@ -1,1 +1,1 @@
-{% include "frameworks/" ~ cookiecutter.framework ~ "/concurrency/" ~ cookiecutter._drivers[cookiecutter.driver].flavour ~ ".py" %}
+{% include "frameworks/" ~ cookiecutter.framework ~ "/web/lifespan/" ~ cookiecutter._drivers[cookiecutter.driver].flavour ~ ".py" %}

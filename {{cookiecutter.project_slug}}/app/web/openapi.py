@@ -1,1 +1,1 @@
-{% include "frameworks/" ~ cookiecutter.framework ~ "/openapi.py" %}
+{% include "frameworks/" ~ cookiecutter.framework ~ "/web/openapi.py" %}

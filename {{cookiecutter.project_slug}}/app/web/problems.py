@@ -1,12 +1,12 @@
-"""What goes wrong, as one shape: RFC 9457 problem documents, without SQL, URL or traceback."""
+"""Errors in one shape: RFC 9457 problem documents, without SQL, URL or traceback."""
 
 import http.client
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -28,13 +28,24 @@ CONFLICTS = {"23505", "23503", "23P01"}
 UNAVAILABLE_CLASSES = ("08", "28", "3D", "40", "53", "57")
 
 
+#: Answers that have no body, whatever they mean (RFC 9110).
+WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED}
+
+
+def may_replace(name: str, value: object) -> bool:
+    """Whether a handler may give a problem this member: any but the status and the errors, and these only as text."""
+    return name not in {"status", "errors"} and (name not in {"type", "title", "detail"} or isinstance(value, str))
+
+
 class InvalidInput(BaseModel):
     location: str = Field(examples=["body.title"])
     detail: str = Field(examples=["String should have at least 1 character"])
 
 
 class Problem(BaseModel):
-    """A problem document (RFC 9457)."""
+    """A problem document (RFC 9457); members beyond these are allowed."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(default="about:blank", examples=["about:blank"])
     title: str = Field(examples=["Not Found"])
@@ -43,24 +54,41 @@ class Problem(BaseModel):
     errors: list[InvalidInput] | None = Field(default=None, examples=[None])
 
     @classmethod
-    def of(cls, status: int, detail: str | None = None, errors: list[InvalidInput] | None = None) -> "Problem":
+    def of(cls, status: int, detail: object = None, errors: list[InvalidInput] | None = None) -> "Problem":
+        """The problem of this status.
+
+        A text is its detail; a mapping gives members of the document, and any other value is the member "details".
+        """
         title = TITLES.get(status, "Error")
-        return cls(title=title, status=status, detail=None if detail == title else detail, errors=errors)
+        match detail:
+            case None | "":
+                members: dict[str, Any] = {}
+            case str():
+                members = {} if detail == title else {"detail": detail}
+            case Mapping():
+                members = {str(name): value for name, value in detail.items() if may_replace(str(name), value)}
+            case _:
+                members = {"details": detail}
+        return cls(**{"title": title, **members, "status": status, "errors": errors})
+
+    @property
+    def has_body(self) -> bool:
+        return self.status >= HTTPStatus.OK and self.status not in WITHOUT_BODY
 
     @property
     def headers(self) -> dict[str, str]:
-        headers = {"content-type": MEDIA_TYPE}
+        headers = {"content-type": MEDIA_TYPE} if self.has_body else {}
         if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers["retry-after"] = str(RETRY_AFTER)
         return headers
 
     @property
     def body(self) -> bytes:
-        return self.model_dump_json(exclude_none=True).encode()
+        return self.model_dump_json(exclude_none=True, fallback=str).encode() if self.has_body else b""
 
 
 def database_problem(error: SQLAlchemyError, request: str) -> Problem:
-    """What a client is told of a database error that ended this request (method and path): 409, 503 or 500."""
+    """The answer to a database error that ended this request (method and path): 409, 503 or 500."""
     problem = problem_of(error)
     # A conflict is the client's, and its message would quote what the client sent.
     if problem.status != HTTPStatus.CONFLICT:
@@ -86,7 +114,7 @@ def sqlstate_of(error: SQLAlchemyError) -> str:
 
 
 def invalid_input(errors: Sequence[Any]) -> Problem:
-    """A validation error's places and reasons, without the values that were given."""
+    """The locations and reasons of invalid input, without the values that were given."""
     return Problem.of(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         errors=[InvalidInput(location=".".join(map(str, error["loc"])), detail=error["msg"]) for error in errors],

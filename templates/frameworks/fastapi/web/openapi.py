@@ -5,24 +5,16 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.problems import MEDIA_TYPE
+from app.web.documented_errors import document_errors
 
 
-class Service(FastAPI):
-    """FastAPI whose OpenAPI document gives errors the media type that they have."""
+class Application(FastAPI):
+    """FastAPI whose document says how errors are answered here."""
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
-            for path in super().openapi()["paths"].values():
-                for operation in path.values():
-                    name_media_type(operation["responses"])
-        return super().openapi()
-
-
-def name_media_type(responses: dict[str, Any]) -> None:
-    for status, response in responses.items():
-        if status >= "400" and "application/json" in response.get("content", {}):
-            response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+            self.openapi_schema = document_errors(super().openapi())
+        return self.openapi_schema
 
 
 def operation_id(route: APIRoute) -> str:

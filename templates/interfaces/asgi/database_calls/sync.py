@@ -1,4 +1,4 @@
-"""Ask the database for at most so many seconds, whoever else waits for it."""
+"""How the web waits for the database besides its handlers."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,17 +6,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 
 import anyio
+from sqlmodel import Session
+
+from app.database.sessions import close_left_open
 
 
 class Probe:
-    """One action at a time in a thread of its own, which does not wait behind the requests it reports on."""
+    """One action at a time in a thread of its own, which does not wait behind the requests that it reports on."""
 
     def __init__(self) -> None:
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probe")
         self.result: Future[None] | None = None
 
     async def within(self, seconds: float, action: Callable[[], None]) -> None:
-        """Wait for the action for at most so many seconds, for the one under way where there is one.
+        """Wait for the action for at most this many seconds; where one is under way, for that one.
 
         Raises:
             TimeoutError: it took longer. A thread cannot be stopped, so it is left to end by itself.
@@ -28,3 +31,9 @@ class Probe:
 
 
 within = Probe().within
+
+
+async def end_sessions(sessions: set[Session]) -> None:
+    """Close the sessions that a request left open, in a thread, because closing one speaks with the database."""
+    if sessions:
+        await anyio.to_thread.run_sync(close_left_open, sessions)

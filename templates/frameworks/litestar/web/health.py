@@ -6,20 +6,19 @@ from typing import Literal
 
 from litestar import get
 from litestar.exceptions import ServiceUnavailableException
+from litestar.openapi import ResponseSpec
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database.check import ping
-from app.database.patience import at_most
-from app.openapi import problems
-from app.probe import within
+from app.database.connect_retry import connect_within
+from app.web.database_calls import within
+from app.web.problems import Problem
 
 log = logging.getLogger(__name__)
 
-#: Seconds until the answer, less than waking may take: who asks wants to know now.
+#: Seconds until the answer. Waking may take longer, but who asks wants to know now.
 READY_TIMEOUT = 2
-
-UNAVAILABLE = {HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer"}
 
 
 class Health(BaseModel):
@@ -32,11 +31,15 @@ async def health() -> Health:
     return Health()
 
 
-@get("/ready", tags=["health"], responses=problems(UNAVAILABLE))
+@get(
+    "/ready",
+    tags=["health"],
+    responses={HTTPStatus.SERVICE_UNAVAILABLE: ResponseSpec(Problem, description="The database does not answer")},
+)
 async def ready() -> Health:
     """Answer when the database does; for people and smoke tests, not for probes."""
     try:
-        with at_most(READY_TIMEOUT):
+        with connect_within(READY_TIMEOUT):
             await within(READY_TIMEOUT, ping)
     except (SQLAlchemyError, TimeoutError) as error:
         log.warning("The database did not answer: %s: %s", type(error).__name__, error)

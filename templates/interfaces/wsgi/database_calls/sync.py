@@ -1,4 +1,4 @@
-"""Ask the database for at most so many seconds, whoever else waits for it."""
+"""How the web waits for the database besides its views."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,7 +7,7 @@ from threading import Lock
 
 
 class Probe:
-    """One action at a time in a thread of its own, which does not wait behind the requests it reports on."""
+    """One action at a time in a thread of its own, which does not wait behind the requests that it reports on."""
 
     def __init__(self) -> None:
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probe")
@@ -15,7 +15,7 @@ class Probe:
         self.result: Future[None] | None = None
 
     def within(self, seconds: float, action: Callable[[], None]) -> None:
-        """Wait for the action for at most so many seconds, for the one under way where there is one.
+        """Wait for the action for at most this many seconds; where one is under way, for that one.
 
         Raises:
             TimeoutError: it took longer. A thread cannot be stopped, so it is left to end by itself.

@@ -1,0 +1,21 @@
+"""The parameters that views of different resources share."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.database.base import LARGEST_ID
+from app.web.pages import LONGEST_PAGE
+
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[1])]
+UUIDId = UUID
+After = Annotated[int, Field(ge=0, le=LARGEST_ID, description="The id after which the page begins", examples=[0])]
+Limit = Annotated[int, Field(ge=1, le=LONGEST_PAGE, description="How many items at most", examples=[20])]
+
+
+class PageQuery(BaseModel):
+    """The query of a list in pages; a list that takes more derives from it."""
+
+    after: After = 0
+    limit: Limit = 20

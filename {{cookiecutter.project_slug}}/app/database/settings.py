@@ -1,0 +1,126 @@
+{% set strategy = cookiecutter._pooling_strategies[cookiecutter.pooling_strategy] %}
+"""The database's part of the environment, typed and checked before the first connection."""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .driver import translate
+from .url import Endpoint, endpoint
+
+log = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded", bound=BaseSettings)
+
+#: The kind of endpoint that engine.py is made for; DATABASE_URL must lead to it.
+ENDPOINT: Endpoint = "{{ strategy.endpoint }}"
+
+REMEDIES: dict[Endpoint, str] = {
+    "pooled": "use the provider's pooled connection string (on Neon the host with -pooler, on Supabase port 6543)",
+    "direct": "use the provider's direct connection string (on Neon the host without -pooler, on Supabase port 5432)",
+}
+
+
+class DatabaseSettings(BaseSettings):
+    """Each field is read from the environment variable of its name; in development also from the file .env."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: SecretStr
+    """The {{ strategy.endpoint }} connection string, as the provider prints it."""
+
+    database_direct_url: SecretStr | None = None
+    """The direct connection string, for migrations; DATABASE_URL when not set."""
+
+{% for setting in strategy.settings %}
+    {{ setting.name }}: {{ setting.type }} = Field(default={{ setting.default }}, {{ setting.check }})
+    """{{ setting.help }}"""
+
+{% endfor %}
+    database_connect_timeout: int = Field(default=5, ge=2)
+    """Seconds that one attempt to connect may take."""
+
+    database_wake_timeout: float = Field(default=20, ge=0)
+    """Seconds during which connecting is tried again, while a suspended database wakes."""
+
+    application_name: str = "{{ cookiecutter.project_slug }}"
+    """The name of the service's connections in pg_stat_activity."""
+
+{% if strategy.concurrency != "self.concurrency" %}
+    @property
+    def concurrency(self) -> int:
+        """The most connections at once, and the most requests: Cloud Run's container concurrency equals it."""
+        return {{ strategy.concurrency }}
+
+{% endif %}
+    @model_validator(mode="after")
+    def endpoints_fit(self) -> Self:
+        refuse_other_endpoint("DATABASE_URL", self.database_url, ENDPOINT)
+        if self.database_direct_url:
+            refuse_other_endpoint("DATABASE_DIRECT_URL", self.database_direct_url, "direct")
+        return self
+
+    def migration_url(self) -> SecretStr:
+        """The URL that migrations run on.
+
+        Raises:
+            ValueError: only a known provider's pooled URL is there.
+        """
+        url = self.database_direct_url or self.database_url
+        refuse_other_endpoint("DATABASE_DIRECT_URL", url, "direct")
+        return url
+
+
+def refuse_other_endpoint(name: str, url: SecretStr, wanted: Endpoint) -> None:
+    """Refuse a malformed URL, and a known provider's URL that leads to the other kind of endpoint.
+
+    Raises:
+        ValueError: with the remedy.
+    """
+    try:
+        found = endpoint(translate(url)[0])
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be used. {error}") from None
+    if found not in {wanted, None}:
+        raise ValueError(f"{name} leads to the provider's {found} endpoint: {REMEDIES[wanted]}.")
+
+
+@cache
+def get_database_settings() -> DatabaseSettings:
+    """The process's settings of the database.
+
+    Raises:
+        pydantic.ValidationError: a variable is missing, malformed or contradicts another.
+    """
+    return DatabaseSettings()
+
+
+def load_or_exit(load: Callable[[], Loaded]) -> Loaded:
+    """Load settings for a program: a mistake becomes one log line, and the program ends with exit code 1."""
+    try:
+        return load()
+    except ValidationError as error:
+        log.critical("The settings are wrong. %s", " ".join(explain(error)))
+        raise SystemExit(1) from None
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One sentence for each mistake, without the value that was given."""
+    sentences = []
+    for mistake in error.errors(include_url=False, include_context=False, include_input=False):
+        name = "_".join(map(str, mistake["loc"])).upper()
+        if name == "DATABASE_URL" and mistake["type"] == "missing":
+            sentences.append(f"DATABASE_URL is not set: {REMEDIES[ENDPOINT]}.")
+        elif mistake["type"] == "missing":
+            sentences.append(f"{name} is not set.")
+        elif name:
+            sentences.append(f"{name}: {mistake['msg']}.")
+        else:
+            sentences.append(mistake["msg"].removeprefix("Value error, "))
+    return sentences

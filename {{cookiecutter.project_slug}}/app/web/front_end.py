@@ -1,0 +1,1 @@
+{% include "interfaces/" ~ cookiecutter._frameworks[cookiecutter.framework].interface ~ "/front_end.py" %}

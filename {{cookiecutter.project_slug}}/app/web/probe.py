@@ -1,1 +1,0 @@
-{% include "interfaces/" ~ cookiecutter._frameworks[cookiecutter.framework].interface ~ "/probe/" ~ cookiecutter._drivers[cookiecutter.driver].flavour ~ ".py" %}

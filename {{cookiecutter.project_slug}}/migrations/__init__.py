@@ -1,0 +1,1 @@
+"""The migrations, and how they are made."""
