@@ -71,6 +71,18 @@ def frameworks_in_turn() -> list[Combination]:
     return chosen
 
 
+def connect_args(driver: str, endpoint: str) -> str:
+    """The source of the connect arguments of this driver at this endpoint."""
+    part = DRIVERS[driver]["connect_args"][endpoint]
+    return (TEMPLATE / "templates" / "connect_args" / f"{part}.py").read_text()
+
+
+def pooled_arguments(combination: Combination) -> list[str]:
+    """The lines of the connect arguments that the driver needs behind a pooler and not on the direct endpoint."""
+    direct, pooled = (connect_args(combination.driver, endpoint) for endpoint in ("direct", "pooled"))
+    return [line for line in pooled.splitlines(keepends=True) if line not in direct]
+
+
 EVERY = [Combination(*choices) for choices in product(FRAMEWORKS, STRATEGIES, DRIVERS)]
 SUPPORTED = [combination for combination in EVERY if combination.is_supported]
 REFUSED = [combination for combination in EVERY if not combination.is_supported]

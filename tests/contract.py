@@ -1,7 +1,7 @@
 """What a service answers, whichever framework it is written with: one list of requests and their answers.
 
-Left to each framework (docs/frameworks.md): HEAD and OPTIONS, slashes too many, the words that explain invalid input,
-how many parts of a request they look into, and how they read numbers.
+Left to each framework (docs/frameworks.md): OPTIONS, superfluous slashes, the words that explain invalid input, how
+many parts of a request they look into, and how they read numbers.
 """
 
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ def note(number: int, title: str, body: str = "") -> Answer:
 
 
 def page(*notes: Answer, next_after: int | None = None) -> Answer:
-    return {"notes": list(notes), "next_after": next_after}
+    return {"items": list(notes), "next_after": next_after}
 
 
 def problem(status: int, title: str, detail: str | None = None, errors: list[str] | None = None) -> Answer:
@@ -102,6 +102,11 @@ def get(path: str, status: int, answer: Answer) -> Exchange:
 EXCHANGES = {
     "health": get("/health", 200, {"status": "ok"}),
     "ready": get("/ready", 200, {"status": "ok"}),
+    "health, head": Exchange("HEAD", "/health", 200, headers={"content-type": JSON}),
+    "ready, head": Exchange("HEAD", "/ready", 200, headers={"content-type": JSON}),
+    "list, head": Exchange("HEAD", "/notes", 200, headers={"content-type": JSON}),
+    "read, head": Exchange("HEAD", "/notes/1", 200, headers={"content-type": JSON}),
+    "read, missing, head": Exchange("HEAD", "/notes/3", 404, headers={"content-type": "application/problem+json"}),
     "list": get("/notes", 200, page(MILK, BREAD)),
     "list, first page": get("/notes?limit=1", 200, page(MILK, next_after=1)),
     "list, second page": get("/notes?limit=1&after=1", 200, page(BREAD)),

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -76,7 +76,8 @@ def type_checker(project: BakedProject) -> Path:
 
 
 def requirements_of(project: BakedProject) -> list[str]:
-    return re.findall(r'^    "(.+)",$', project.read("pyproject.toml"), re.MULTILINE)
+    declared = tomllib.loads(project.read("pyproject.toml"))
+    return [*declared["project"]["dependencies"], *declared["dependency-groups"]["dev"]]
 
 
 def made(base: str, requirements: Sequence[str]) -> Path:

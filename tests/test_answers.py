@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from cookiecutter.exceptions import FailedHookException
-from local_extensions import accepted, markdown, shortened
 from markdown_it import MarkdownIt
 
+from cloudrun_postgres_template.refusals import accepted
+from cloudrun_postgres_template.text import markdown, shortened
 from combinations import CONTEXT, FRAMEWORKS, REFUSED, SUPPORTED, TEMPLATE, Combination
 
 TABLES = {name: table for name, table in CONTEXT.items() if name.startswith("_") and not name.startswith("__")}

@@ -135,7 +135,7 @@ def test_request_is_answered_as_the_contract_says(client: httpx.Client, exchange
         assert response.headers["content-type"] == media_type
         assert comparable(response.json(), began) == exchange.answer
     for name, value in exchange.headers.items():
-        # HEAD and OPTIONS are each framework's own.
+        # Frameworks differ in whether HEAD and OPTIONS stand in Allow.
         found = re.sub(r"\b(HEAD|OPTIONS)\b(, )?", "", response.headers[name]).removesuffix(", ")
         assert sorted(found.split(", ")) == value.split(", ")
 
@@ -167,7 +167,7 @@ def test_document_keeps_what_it_promises(
 
 def least(combination: Combination) -> dict[str, str]:
     """Settings for one request at a time."""
-    return {name.upper(): minimum for name, _, minimum, _ in STRATEGIES[combination.pooling_strategy]["settings"]}
+    return {row["name"].upper(): row["least"] for row in STRATEGIES[combination.pooling_strategy]["settings"]}
 
 
 def test_health_is_answered_while_a_flood_waits(bake: Bake, start: Start, combination: Combination) -> None:
@@ -186,51 +186,10 @@ def test_health_is_answered_while_a_flood_waits(bake: Bake, start: Start, combin
             assert client.get("/health").status_code == 200
         statuses = Counter(read.result().status_code for read in reads)
     # A server with threads says how many may wait for the one at work, and refuses the others at once.
-    waiting = re.search(r"^WAITING = (\d+)$", bake(combination).read("app/concurrency.py"), re.MULTILINE)
+    waiting = re.search(r"^WAITING = (\d+)$", bake(combination).read("app/web/lifespan.py"), re.MULTILINE)
     refused = FLOOD - 1 - int(waiting[1]) if waiting else 0
     assert bool(refused) == (FRAMEWORKS[combination.framework]["interface"] == "wsgi")
     assert statuses == Counter({200: FLOOD - refused, 503: refused})
-
-
-FLASK = [combination for combination in FLAVOURS if combination.framework == "flask"]
-
-#: Run instead of `python -m app`: a view more, whose answer reads from the database while it is sent.
-STREAMING = """
-from app import main as application
-from app.__main__ import main
-from app.database.sessions import reading
-from app.notes import queries
-
-create_app = application.create_app
-
-
-def stream():
-    yield b"begun"
-    with reading() as session:
-        queries.read_page(session, 0, 1)
-    yield b", ended"
-
-
-def create_streaming_app():
-    app = create_app()
-    app.add_url_rule("/stream", view_func=stream)
-    return app
-
-
-application.create_app = create_streaming_app
-main()
-"""
-
-
-@pytest.mark.parametrize("combination", FLASK, ids=str, indirect=True, scope="module")
-def test_streamed_answer_holds_its_place_until_its_end(start: Start, combination: Combination) -> None:
-    service = start("-c", STREAMING, **least(combination), ADMISSION_TIMEOUT="0.5")
-    with service.client() as client:
-        with service.postgres.locked(service.database, "note"), client.stream("GET", "/stream") as streamed:
-            chunks = streamed.iter_bytes()
-            assert next(chunks) == b"begun"
-            assert client.get("/notes").json()["detail"] == "The service is full; try again."
-        assert client.get("/notes").status_code == 200
 
 
 def test_one_process_serves_whatever_the_servers_own_variable_says(start: Start) -> None:
@@ -246,7 +205,7 @@ def test_development_server_reloads_and_survives_a_mistake(
     bake: Bake, combination: Combination, start: Start, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(bake(combination).path, tmp_path / "service"))
-    health = copy / "app" / "health.py"
+    health = copy / "app" / "web" / "health.py"
     text = health.read_text()
     service = start("-m", "dev.run", path=copy)
     with service.client() as client:
@@ -265,41 +224,3 @@ def test_development_server_reloads_and_survives_a_mistake(
         assert wait_until(lambda: "name 'a_mistake' is not defined" in service.process.log_tail(200))
         health.write_text(text.replace('"ok"', '"reloaded"'))
         assert wait_until(is_reloaded)
-
-
-def test_copied_resource_serves_beside_the_first(
-    bake: Bake, combination: Combination, python: Path, settings: dict[str, str], start: Start, tmp_path: Path
-) -> None:
-    """What the service's README tells its owner to do."""
-    copy = Path(shutil.copytree(bake(combination).path, tmp_path / "service"))
-    shutil.copytree(copy / "app" / "notes", copy / "app" / "things")
-    for file in (copy / "app" / "things").glob("*.py"):
-        file.write_text(renamed(file.read_text()))
-    for file in (copy / "app" / "main.py", copy / "migrations" / "env.py"):
-        lines = file.read_text().splitlines()
-        file.write_text("\n".join(text for line in lines for text in registered(line)) + "\n")
-    revision = ["-m", "alembic", "revision", "--autogenerate", "-m", "create things"]
-    subprocess.run([python, *revision], cwd=copy, env=settings, check=True, capture_output=True)
-    migrate(python, copy, settings)
-    with start(path=copy).client() as client:
-        created = client.post("/things", json={"title": "Spoon"})
-        assert created.status_code == 201, created.text
-        assert client.get(created.headers["location"]).json() == created.json()
-        document = client.get("/openapi.json").json()
-    names = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
-    assert names == OPERATIONS.keys() | {renamed(name) for name in OPERATIONS}
-    models = {name for name in document["components"]["schemas"] if "Note" in name}
-    assert {renamed(name) for name in models} <= document["components"]["schemas"].keys()
-
-
-def renamed(text: str) -> str:
-    return text.replace("note", "thing").replace("Note", "Thing")
-
-
-def registered(line: str) -> list[str]:
-    """A line of the application that names notes, and the same for things."""
-    if "note" not in line.lower():
-        return [line]
-    if "route_handlers=[" in line:
-        return [line.replace("NoteController", "NoteController, ThingController")]
-    return [line, renamed(line)]

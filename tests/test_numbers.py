@@ -21,7 +21,7 @@ class Numbers:
 
     @property
     def concurrency(self) -> int:
-        return sum(int(default) for _, default, *_ in STRATEGIES[self.strategy]["settings"])
+        return sum(int(row["default"]) for row in STRATEGIES[self.strategy]["settings"] if row["type"] == "int")
 
     @property
     def instances(self) -> int:
@@ -78,8 +78,10 @@ def test_more_instances_than_the_database_takes(owner: Owner, numbers: Numbers) 
 
 
 def test_more_connections_for_each_instance(owner: Owner, numbers: Numbers) -> None:
-    name, default, *_ = STRATEGIES[numbers.strategy]["settings"][0]
-    owner.change("app/settings.py", rf"{name}: int = Field\(default={default}", f"{name}: int = Field(default=900")
+    row = STRATEGIES[numbers.strategy]["settings"][0]
+    name, default = row["name"], row["default"]
+    field = f"{name}: int = Field(default="
+    owner.change("app/database/settings.py", re.escape(field) + default, f"{field}900")
     concurrency = numbers.concurrency - int(default) + 900
     said = owner.findings()
     assert f"{numbers.instances} instances x {concurrency} connections x 2 revisions" in said
@@ -90,7 +92,7 @@ def test_more_connections_for_each_instance(owner: Owner, numbers: Numbers) -> N
 
 
 def test_setting_on_cloud_run_alone(owner: Owner, numbers: Numbers) -> None:
-    name, *_ = STRATEGIES[numbers.strategy]["settings"][0]
+    name = STRATEGIES[numbers.strategy]["settings"][0]["name"]
     variable = f"          env:\n            - name: {name.upper()}\n              value: '1'\n"
     owner.change("deploy/service.yaml", r"          env:\n", variable)
     assert "set containerConcurrency in deploy/service.yaml" in owner.findings()

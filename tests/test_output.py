@@ -1,16 +1,17 @@
 """Every combination's output, raw as it was rendered."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 import yaml
-from local_extensions import flavoured
 
+from cloudrun_postgres_template.unasync import unasync
 from combinations import (
     CONTEXT,
     DRIVERS,
@@ -20,6 +21,7 @@ from combinations import (
     TEMPLATE,
     BakedProject,
     Combination,
+    connect_args,
     each_combination,
 )
 from conftest import Bake
@@ -28,20 +30,32 @@ from environments import interpreter_for, interpreters
 #: Distributions whose packages have another name, and those that are used without an import.
 IMPORTED_AS = {"psycopg2-binary": "psycopg2"}
 
-#: What a framework is made of, and documents as importable with it.
-BASES = {"fastapi": {"starlette"}, "flask": {"werkzeug"}}
-
 #: What knows no web framework.
 FRAMEWORK_FREE = (
     "app/database/",
     "app/logs.py",
+    "app/models.py",
     "app/notes/models.py",
     "app/notes/queries.py",
-    "app/problems.py",
     "app/settings.py",
+    "app/web/documented_errors.py",
+    "app/web/pages.py",
+    "app/web/problems.py",
     "deploy/",
     "migrations/",
 )
+
+#: What each part of the application may import of the others; of itself, anything.
+IMPORTS = {
+    "app.database": set(),
+    "app.logs": set(),
+    "app.settings": {"app.database"},
+    "app.models": {"app.notes"},
+    "app.notes": {"app.database", "app.web"},
+    "app.web": {"app.database", "app.logs", "app.settings"},
+    "app.main": {"app.database", "app.models", "app.notes", "app.settings", "app.web"},
+    "app.__main__": {"app.database", "app.logs", "app.main", "app.settings", "app.web"},
+}
 
 
 @each_combination
@@ -108,7 +122,7 @@ def test_every_import_is_a_dependency(bake: Bake, combination: Combination) -> N
     declared = {re.split(r"[\[><=]", dependency)[0].replace("-", "_") for dependency in dependencies}
     source = "\n".join(text for path, text in project.files.items() if path.startswith(("app/", "migrations/")))
     imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
-    foreign = imported - sys.stdlib_module_names - declared - BASES.get(combination.framework, set()) - {"app"}
+    foreign = imported - sys.stdlib_module_names - declared - set(FRAMEWORKS[combination.framework]["bases"]) - {"app"}
     assert not foreign
 
 
@@ -124,19 +138,41 @@ def test_other_drivers_are_not_mentioned_in_the_code(bake: Bake, combination: Co
 @each_combination
 def test_engine_has_exactly_its_own_arguments(bake: Bake, combination: Combination) -> None:
     engine = bake(combination).read("app/database/engine.py")
-    for name, driver in DRIVERS.items():
-        for argument, *_ in driver["connect_args"]["pooled"]:
-            wanted = argument in {a for a, *_ in DRIVERS[combination.driver]["connect_args"][combination.endpoint]}
-            assert (f'"{argument}"' in engine) == wanted, f"{argument} of {name}"
+    own = connect_args(combination.driver, combination.endpoint)
+    arguments = {
+        argument
+        for driver, endpoint in product(DRIVERS, ("direct", "pooled"))
+        for argument in re.findall(r'"(\w+)":', connect_args(driver, endpoint))
+    }
+    for argument in arguments:
+        assert (f'"{argument}":' in engine) == (f'"{argument}":' in own), argument
     assert ("poolclass=NullPool" in engine) == (combination.pooling_strategy == "null_pool")
     assert ("pool_pre_ping=True" in engine) == (combination.pooling_strategy != "null_pool")
 
 
 @each_combination
+def test_imports_run_one_way(bake: Bake, combination: Combination) -> None:
+    for path, text in bake(combination).files.items():
+        if path.startswith("app/") and path.endswith(".py") and path != "app/__init__.py":
+            part = ".".join(["app", re.split(r"[/.]", path)[1]])
+            foreign = {".".join(name.split(".")[:2]) for name in imported_names(text) if name.startswith("app.")}
+            assert foreign - {part} <= IMPORTS[part], path
+
+
+def imported_names(text: str) -> set[str]:
+    """The modules, and what may be modules in them, that a file imports by absolute names."""
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    origins = [node for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return plain | {f"{node.module}.{alias.name}" for node in origins for alias in node.names}
+
+
+@each_combination
 def test_every_setting_is_described_with_its_default(bake: Bake, combination: Combination) -> None:
     project = bake(combination)
-    settings = project.read("app/settings.py").partition("class Settings")[2]
-    fields = re.findall(r"^    (\w+): .*?(?:= (?:Field\(default=)?\"?([\w-]+)|$)", settings, re.MULTILINE)
+    classes = [project.read(path).partition("Settings(")[2] for path in ("app/settings.py", "app/database/settings.py")]
+    pattern = r"^    (\w+): .*?(?:= (?:Field\(default=)?\"?([\w-]+)|$)"
+    fields = [field for text in classes for field in re.findall(pattern, text.split("\n    @")[0], re.MULTILINE)]
     assert len(fields) > 8
     for name, default in fields:
         value = re.escape(default.replace("None", ""))
@@ -209,11 +245,11 @@ def test_sync_and_async_services_differ_in_text_only_by_the_derivation(bake: Bak
     sync, asynchronous = (
         bake(Combination(framework, SUPPORTED[0].pooling_strategy, driver)) for driver in ("psycopg", "psycopg_async")
     )
-    written_twice = {"app/concurrency.py", "app/probe.py"}
+    written_twice = {"app/web/lifespan.py", "app/web/database_calls.py"}
     described = {"README.md", "pyproject.toml"}
     for path, text in asynchronous.files.items():
         if path not in written_twice | described:
-            assert sync.read(path) in {text, flavoured(text, "sync")}, path
+            assert sync.read(path) in {text, unasync(text, "sync") if path.endswith(".py") else text}, path
 
 
 @pytest.mark.parametrize(

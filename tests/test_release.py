@@ -429,6 +429,26 @@ def test_changed_connection_string_becomes_another_version(cloud: Cloud) -> None
     assert call.stdin == URL
 
 
+def test_secret_of_the_owners_is_made_and_read_by_the_service_alone(cloud: Cloud) -> None:
+    done = cloud.run("bootstrap.sh", "secret", "API_KEY", typed="not-a-real-secret\n")
+    assert done.returncode == 0, done.stderr
+    [created] = [call.command[3] for call in cloud.calls() if call.action == "gcloud secrets create"]
+    [added] = [call for call in cloud.calls() if call.action == "gcloud secrets versions add"]
+    [bound] = [call.command for call in cloud.calls() if call.action == "gcloud secrets add-iam-policy-binding"]
+    assert {created, added.command[4], bound[3]} == {"notes-service-api-key"}
+    assert added.stdin == "not-a-real-secret"
+    assert bound[-1].startswith("--member=serviceAccount:notes-service-run@")
+    assert "not-a-real-secret" not in done.stdout + done.stderr + "".join(map(str, cloud.calls()))
+
+
+@pytest.mark.parametrize("name", ["api-key", "api_key", "API KEY", "$(touch owned)", ""])
+def test_secret_that_no_variable_can_have_is_refused_before_anything_happens(cloud: Cloud, name: str) -> None:
+    done = cloud.run("bootstrap.sh", "secret", name, typed="not-a-real-secret\n")
+    assert done.returncode == 1
+    assert "is no name of an environment variable" in done.stderr
+    assert cloud.calls() == []
+
+
 @pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
 def test_pipeline_gets_rights_to_its_own_service_registry_and_accounts(
     bake: Bake, tmp_path: Path, pipeline: str

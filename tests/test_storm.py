@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from local_extensions import flavoured
 
-from combinations import DRIVERS, LIVE, BakedProject, Combination, each, each_live_combination
+from cloudrun_postgres_template.unasync import unasync
+from combinations import LIVE, BakedProject, Combination, each, each_live_combination, pooled_arguments
 from conftest import Bake, RecordProperty
 from environments import environment
 from servers import PgBouncer, PostgresServer
@@ -51,7 +51,7 @@ def serving(project: BakedProject, servers: Servers, folder: Path) -> Iterator[l
     direct = servers.postgres.direct_url(servers.database)
     settings = service_environment(servers.url(combination.endpoint), direct, LOG_LEVEL="WARNING")
     migrate(python, project.path, settings)
-    launcher = flavoured(LAUNCHER.read_text(), combination.flavour)
+    launcher = unasync(LAUNCHER.read_text(), combination.flavour)
     processes = [
         ServiceProcess(python, project.path, settings, folder / f"{number}.log", ["-c", launcher])
         for number in range(PROCESSES)
@@ -94,21 +94,14 @@ def broken(project: BakedProject, folder: Path, right: list[str], wrong: str) ->
     return copy
 
 
-def named_statement_rows(combination: Combination) -> list[str]:
-    rows = DRIVERS[combination.driver]["connect_args"]["pooled"]
-    return [f'        "{name}": {value},\n' for name, value, _ in rows]
-
-
-PREPARING = [
-    combination for combination in LIVE if combination.endpoint == "pooled" and named_statement_rows(combination)
-]
+PREPARING = [combination for combination in LIVE if combination.endpoint == "pooled" and pooled_arguments(combination)]
 
 
 @each(PREPARING)
 def test_storm_notices_named_statements_behind_the_pooler(
     bake: Bake, combination: Combination, servers: Servers, tmp_path: Path, record_property: RecordProperty
 ) -> None:
-    project = broken(bake(combination), tmp_path, named_statement_rows(combination), "")
+    project = broken(bake(combination), tmp_path, pooled_arguments(combination), "")
     with serving(project, servers, tmp_path) as processes:
         result = storm(processes, rounds=1)
     assert result.failures

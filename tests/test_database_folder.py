@@ -1,0 +1,47 @@
+"""The folder app/database serves in an application that knows nothing of this template."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloudrun_postgres_template.unasync import unasync
+from combinations import FLAVOURS, Combination, each
+from conftest import Bake
+from environments import environment
+from servers import PgBouncer, PostgresServer
+from storm import service_environment
+
+APPLICATIONS = Path(__file__).parent / "bare"
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    name = "folder"
+    postgres.create_database(name)
+    postgres.execute("CREATE TABLE orders (item text); GRANT ALL ON orders TO service", database=name)
+    yield name
+    postgres.drop_database(name)
+
+
+@each(FLAVOURS)
+def test_copied_folder_reads_and_writes_in_a_bare_application(
+    bake: Bake, combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer, database: str, tmp_path: Path
+) -> None:
+    project = bake(combination)
+    shutil.copytree(project.path / "app" / "database", tmp_path / "shop" / "storage")
+    (tmp_path / "shop" / "__init__.py").touch()
+    application = (APPLICATIONS / f"{combination.framework}_async.py").read_text()
+    (tmp_path / "shop" / "application.py").write_text(unasync(application, combination.flavour))
+    direct, pooled = postgres.direct_url(database), pgbouncer.pooled_url(database)
+    done = subprocess.run(
+        [environment(project), "-W", "error", "-m", "shop.application"],
+        cwd=tmp_path,
+        env=service_environment(direct if combination.endpoint == "direct" else pooled, direct),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "201 ['tea'] 200\n", done.stdout + done.stderr
+    assert not done.stderr
