@@ -27,7 +27,6 @@ CONFLICTS = {"23505", "23503", "23P01"}
 #: rolled back because of another transaction, no resources, shutting down.
 UNAVAILABLE_CLASSES = ("08", "28", "3D", "40", "53", "57")
 
-
 #: Answers that have no body, whatever they mean (RFC 9110).
 WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED}
 
