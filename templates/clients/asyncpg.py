@@ -1,4 +1,4 @@
-"""The URL's parameters in the words of the driver: asyncpg knows most of libpq's, and cannot honour all of them."""
+"""The URL's parameters for the driver. asyncpg knows most of libpq's parameters, and cannot apply all of them."""
 
 import ssl
 from typing import Any
@@ -9,10 +9,10 @@ from sqlalchemy import URL
 
 from .url import parse
 
-#: Where to connect, which SQLAlchemy reads from the URL itself.
+#: Where to connect. SQLAlchemy reads these from the URL itself.
 ADDRESS = {"host", "port"}
 
-#: What asyncpg reads from a connection string as libpq does.
+#: Parameters that asyncpg reads from a connection string as libpq does.
 SAME_MEANING = {
     "application_name",
     "client_encoding",
@@ -32,10 +32,10 @@ SAME_MEANING = {
     "target_session_attrs",
 }
 
-#: What it reads only together with sslmode, and not where the certificate is verified by a context of ours.
+#: Parameters that it reads only with sslmode, not when verified_tls() makes the TLS context.
 READ_WITH_TLS_MODE = {"ssl_max_protocol_version", "ssl_min_protocol_version", "sslcrl"}
 
-#: What asks for nothing when it has one of these values.
+#: Parameters that have no effect when they have one of these values.
 NOTHING_ASKED = {
     "channel_binding": {"disable", "prefer"},
     "gssencmode": {"disable", "prefer"},
@@ -48,12 +48,12 @@ def translate(database_url: SecretStr) -> tuple[URL, dict[str, Any]]:
     """The URL for SQLAlchemy, and connect arguments that a URL cannot carry.
 
     Raises:
-        ValueError: not a Postgres URL, or one with a parameter that asyncpg cannot honour.
+        ValueError: not a Postgres URL, or it has a parameter that asyncpg cannot apply.
     """
     url = parse(database_url)
     parameters = {name: str(value) for name, value in url.query.items()}
     address = {name: parameters.pop(name) for name in ADDRESS & parameters.keys()}
-    # The settings have one of their own, as for every driver.
+    # DatabaseSettings has its own connect time-out, for every driver.
     parameters.pop("connect_timeout", None)
     arguments: dict[str, Any] = {}
     if parameters.get("channel_binding") == "require" or parameters.get("sslrootcert") == "system":
@@ -68,11 +68,11 @@ def translate(database_url: SecretStr) -> tuple[URL, dict[str, Any]]:
 
 
 def verified_tls(parameters: dict[str, str]) -> ssl.SSLContext:
-    """TLS that verifies the server's certificate; takes what it has honoured out of the parameters.
+    """TLS that verifies the server's certificate. It removes the parameters that it applies.
 
-    asyncpg has no channel binding, which ties the login to the certificate that the server shows. Where the URL
-    requires it, verification takes its place: that too keeps anybody else from posing as the server. It needs a
-    certificate from a public authority, as hosted databases have, or the authority's own in sslrootcert.
+    asyncpg has no channel binding, which binds the login to the server's certificate. If the URL requires it, this
+    verifies the certificate instead: that also prevents another machine from posing as the server. It needs a
+    certificate from a public authority, as hosted databases have, or the authority's certificate in sslrootcert.
     """
     parameters.pop("channel_binding", None)
     parameters.pop("sslmode", None)
@@ -84,5 +84,5 @@ def verified_tls(parameters: dict[str, str]) -> ssl.SSLContext:
 
 
 def backend_pid(connection: Any) -> int:
-    """The server process that the other end named when the connection was made."""
+    """The server process that the endpoint named when the connection was made."""
     return int(connection.get_server_pid())

@@ -1,4 +1,4 @@
-"""The URL's parameters in the words of the driver: libpq wrote the words, so all but one pass as they are."""
+"""The URL's parameters for the driver. They are libpq's own parameters, so all except one pass unchanged."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from .url import parse
 
-#: Where Debian, and so the service's image, keeps the certificates of public authorities in one file.
+#: The file with the certificates of the public authorities in Debian, and so in the service's image.
 DEBIAN_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -17,7 +17,7 @@ def translate(database_url: SecretStr) -> tuple[URL, dict[str, Any]]:
     """The URL for SQLAlchemy, and connect arguments that a URL cannot carry.
 
     Raises:
-        ValueError: not a Postgres URL, or one with a parameter that cannot be honoured.
+        ValueError: not a Postgres URL, or it has a parameter that cannot be applied.
     """
     url = parse(database_url)
     if url.query.get("sslrootcert") == "system":
@@ -26,7 +26,7 @@ def translate(database_url: SecretStr) -> tuple[URL, dict[str, Any]]:
 
 
 def system_authorities() -> Path:
-    """The file that sslrootcert=system means; the libpq in the driver's wheel does not know where it is.
+    """The file for sslrootcert=system. The libpq in the driver's wheel does not know where it is.
 
     Raises:
         ValueError: this system has no such file.
@@ -38,5 +38,5 @@ def system_authorities() -> Path:
 
 
 def backend_pid(connection: Any) -> int:
-    """The server process that the other end named when the connection was made."""
+    """The server process that the endpoint named when the connection was made."""
     return int(connection.info.backend_pid)

@@ -1,4 +1,4 @@
-"""What becomes of the URL's parameters."""
+"""How the URL's parameters reach the driver."""
 
 from pathlib import Path
 

@@ -1,9 +1,9 @@
 def connect_args(settings: DatabaseSettings) -> dict[str, Any]:
-    """What the driver is told with each new connection."""
+    """The driver's arguments for each new connection."""
     return {
         "application_name": settings.application_name,
         "connect_timeout": settings.database_connect_timeout,
-        # The driver notices a peer that vanished after 30 + 3 * 10 seconds.
+        # The driver notices a lost peer after 30 + 3 * 10 seconds.
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,

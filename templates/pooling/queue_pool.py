@@ -12,7 +12,7 @@ def build_engine(database_url: SecretStr, settings: DatabaseSettings) -> AsyncEn
     """Make an engine for this URL; it connects when it is first used.
 
     Raises:
-        ValueError: the URL has a parameter that the driver cannot honour.
+        ValueError: the URL has a parameter that the driver cannot apply.
     """
     url, url_args = translate(database_url)
     engine = create_async_engine(

@@ -1,4 +1,4 @@
-"""Logs as Cloud Logging reads them: one JSON object a line, tied to the request's trace; plain lines in a terminal."""
+"""Logs for Cloud Logging: one JSON object a line, linked to the request's trace; plain lines in a terminal."""
 
 import json
 import logging
@@ -11,16 +11,16 @@ from typing import Any
 
 requests = logging.getLogger("app.web.request_log")
 
-#: Asked every few seconds by Cloud Run; a line for each request would bury the others.
+#: Cloud Run asks these every few seconds; a line for each request would hide the others.
 QUIET = {"/health"}
 
-#: The fields that tie a line to the request being handled, empty outside of one.
+#: The fields that link a line to the request being handled; None outside of a request.
 trace_fields: ContextVar[dict[str, Any] | None] = ContextVar("trace_fields", default=None)
 
-#: W3C Trace Context: version, trace, span and flags, the lowest of which says that the trace is recorded.
+#: W3C Trace Context: version, trace, span and flags. The lowest flag says that the trace is recorded.
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 
-#: Google's older header, its span in decimal.
+#: Google's older header, with the span in decimal.
 CLOUD_TRACE_CONTEXT = re.compile(r"(?P<trace>[0-9a-f]{32})(?:/(?P<span>[0-9]{1,20}))?(?:;o=(?P<options>[0-9]))?")
 
 SEVERITIES = {logging.WARNING: "WARNING", logging.ERROR: "ERROR", logging.CRITICAL: "CRITICAL", logging.DEBUG: "DEBUG"}
@@ -35,7 +35,7 @@ class JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
         if record.exc_info:
-            # Error Reporting groups by a traceback that stands in the message.
+            # Error Reporting groups errors by the traceback in the message.
             message = f"{message}\n{self.formatException(record.exc_info)}"
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
@@ -73,7 +73,7 @@ def configure(level: str = "INFO") -> None:
 def log_request(method: str, path: str, status: int, user_agent: str, seconds: float) -> None:
     """One line for a request that has been answered, in the form that Cloud Logging shows as a request.
 
-    The path is without the query, which may hold what no log should.
+    The path comes without the query, which may hold secrets.
     """
     request = {
         "requestMethod": method,
@@ -89,7 +89,7 @@ def log_request(method: str, path: str, status: int, user_agent: str, seconds: f
 def trace_of(headers: dict[str, str], project: str | None) -> dict[str, Any]:
     """The log fields for a request's trace, from the W3C traceparent header or Google's older one.
 
-    Header names are in lower case. Without a project or a well-formed header there is no trace to name.
+    Header names are in lower case. Without a project or a well-formed header the result is empty.
     """
     if found := TRACEPARENT.fullmatch(headers.get("traceparent", "")):
         span, sampled = found["span"], int(found["flags"], 16) & 1 == 1

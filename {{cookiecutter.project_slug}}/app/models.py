@@ -1,4 +1,4 @@
-"""The one list of the service's tables. Migrations, tests and relationships know a table by its place here."""
+"""The one list of the service's tables. Migrations, tests and relationships find tables only through it."""
 
 from sqlalchemy.orm import configure_mappers
 from sqlmodel import SQLModel
@@ -13,9 +13,9 @@ metadata = SQLModel.metadata
 
 
 def resolve_relationships() -> None:
-    """Resolve the relationships between the tables, so that a mistake in one ends the start and not a request.
+    """Resolve the relationships between the tables, so that a mistake stops the start and not a request.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: a relationship names what is not there.
+        sqlalchemy.exc.SQLAlchemyError: a relationship names something that does not exist.
     """
     configure_mappers()

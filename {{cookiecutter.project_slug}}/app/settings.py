@@ -1,4 +1,4 @@
-"""The environment, typed and checked before the first request."""
+"""The settings from the environment, typed and checked before the first request."""
 
 import json
 from functools import cache
@@ -9,21 +9,21 @@ from pydantic_settings import SettingsConfigDict
 
 from app.database.settings import DatabaseSettings, load_or_exit
 
-#: What pydantic calls text where it expects several values.
+#: pydantic's error types for text where it expects several values.
 SEVERAL_VALUES = {"list_type", "set_type", "frozen_set_type", "tuple_type", "dict_type"}
 
 
 class Settings(DatabaseSettings):
     """Each field is read from the environment variable of its name; in development also from the file .env."""
 
-    # Values arrive as text, and read_several() takes them apart: JSON is not the only way to write a list.
+    # Values stay text until read_several(): JSON is not the only way to write a list.
     model_config = SettingsConfigDict(enable_decoding=False)
 
     admission_timeout: float = Field(default=10, gt=0)
-    """Seconds that a request waits for its turn before it is answered 503."""
+    """Seconds that a request waits for a slot before it is answered 503."""
 
     shutdown_timeout: int = Field(default=8, ge=1)
-    """Seconds that requests under way get after SIGTERM; Cloud Run ends the container after 10."""
+    """Seconds that running requests get after SIGTERM; Cloud Run ends the container after 10."""
 
     port: int = Field(default=8080, ge=1, le=65535)
     """The port to listen on; Cloud Run sets it."""
@@ -36,7 +36,7 @@ class Settings(DatabaseSettings):
     @field_validator("*", mode="wrap")
     @classmethod
     def read_several(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-        """Read a list as JSON or as words with commas between them: CORS_ORIGINS=https://a.example,https://b.example."""
+        """Read a list as JSON or as comma-separated words: CORS_ORIGINS=https://a.example,https://b.example."""
         try:
             return read(value)
         except ValidationError as error:
@@ -49,7 +49,7 @@ class Settings(DatabaseSettings):
 
 @cache
 def get_settings() -> Settings:
-    """The process's settings.
+    """The settings of this process.
 
     Raises:
         pydantic.ValidationError: a variable is missing, malformed or contradicts another.

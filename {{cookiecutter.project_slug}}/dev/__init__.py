@@ -1,6 +1,6 @@
-"""For development and tests only; the image does not hold it."""
+"""For development and tests only; the image does not contain it."""
 
 import warnings
 
-# Where there is none, as in most containers, a folder is made in its place, and that is all it is needed for.
+# Most containers do not set it; a temporary folder serves as well.
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")

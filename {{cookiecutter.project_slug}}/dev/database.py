@@ -1,4 +1,4 @@
-"""python -m dev.database MODULE ...: run the module on DATABASE_URL, or else on the embedded Postgres."""
+"""python -m dev.database MODULE ...: run the module on DATABASE_URL, or on the embedded Postgres if it is not set."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from dev.postgres import data_folder, start
 
 
 class Given(BaseSettings):
-    """The database that the environment or .env names, if they do."""
+    """The database that the environment or .env names, or None."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
@@ -19,7 +19,7 @@ class Given(BaseSettings):
 
 
 def use_embedded_unless_given() -> bool:
-    """Put the embedded Postgres into the environment when no database is named there; whether it was."""
+    """Set the embedded Postgres in the environment when no database is named there. Return whether it did so."""
     if Given().database_url:
         return False
     url = start(data_folder()).get_uri()
@@ -28,7 +28,7 @@ def use_embedded_unless_given() -> bool:
 
 
 def run(*arguments: str) -> int:
-    """Run a module in a process of its own; its exit code."""
+    """Run a module in its own process and return the exit code."""
     return subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
 
 

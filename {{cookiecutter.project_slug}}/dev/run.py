@@ -1,4 +1,4 @@
-"""python -m dev.run: the service with reload, on DATABASE_URL or else on an embedded Postgres with all migrations."""
+"""python -m dev.run: the service with reload, on DATABASE_URL, or on an embedded Postgres with all migrations."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""One Postgres and one migrated database for all tests. A test that needs more starts it."""
+"""One Postgres and one migrated database for all tests. A test that needs more servers starts them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -33,7 +33,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    # Not in pytest's own folder, which every other run of pytest closes to the user that root's Postgres runs as.
+    # Not in pytest's folder: each run of pytest closes that to other users, and root's Postgres runs as another user.
     with TemporaryDirectory() as folder, ExitStack() as servers:
         server = Postgres(Path(folder) / "data")
         servers.callback(server.stop)
@@ -44,7 +44,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def endpoint(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """What DATABASE_URL leads to: PgBouncer where the strategy wants a pooler and there is one, else Postgres."""
+    """What DATABASE_URL names: PgBouncer if the strategy needs a pooler and it is installed, else Postgres."""
     binary = pgbouncer_binary()
     if ENDPOINT == "direct" or not binary:
         yield postgres
@@ -56,7 +56,7 @@ def endpoint(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Configure]:
-    """Give this process settings of the service and no others: configure(DATABASE_URL="..."). It reads no file .env."""
+    """Give this process only these settings of the service: configure(DATABASE_URL="..."). It reads no file .env."""
     monkeypatch.chdir(tmp_path)
     with ExitStack() as settings:
         yield lambda **values: settings.enter_context(configured(**values))
@@ -64,7 +64,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Confi
 
 @pytest.fixture
 def database(postgres: Postgres, endpoint: Endpoint, configure: Configure) -> str:
-    """The URL of a database with empty tables, which this process has as its setting."""
+    """The URL of a database with empty tables, set as DATABASE_URL in this process."""
     with postgres.connection(DATABASE) as connection:
         empty_tables(connection)
     url = endpoint.url(DATABASE)
@@ -81,7 +81,7 @@ def client(database: str) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def service(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """The service as it runs in production, as a process of its own."""
+    """The service as it runs in production, in its own process."""
     process = ServiceProcess(tmp_path_factory.mktemp("service"), DATABASE_URL=endpoint.url(DATABASE))
     process.wait_until_healthy()
     yield process
@@ -97,7 +97,7 @@ def service_client(database: str, service: ServiceProcess) -> Iterator[httpx2.Cl
 
 @pytest.fixture
 def start_service(database: str, tmp_path: Path) -> Iterator[StartService]:
-    """Start further processes of the service, with settings of their own, on empty tables."""
+    """Start more processes of the service, each with its own settings, on empty tables."""
     with ExitStack() as processes:
 
         def start(**settings: str) -> ServiceProcess:

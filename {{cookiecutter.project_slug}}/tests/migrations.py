@@ -1,4 +1,4 @@
-"""Alembic on a database of the caller's: in this process, or in a process of its own."""
+"""Alembic on the caller's database: in this process, or in its own process."""
 
 import io
 import subprocess
@@ -10,7 +10,7 @@ from tests.settings import PROJECT, configured, environment
 
 
 def alembic(url: str, *arguments: str) -> str:
-    """Run an Alembic command in this process; what it prints.
+    """Run an Alembic command in this process and return what it prints.
 
     Raises:
         alembic.util.CommandError: the command failed, or check found a difference.

@@ -1,4 +1,4 @@
-"""The service as a process of its own, started as the container starts it."""
+"""The service in its own process, started as the container starts it."""
 
 import json
 import signal
@@ -48,7 +48,7 @@ class ServiceProcess:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def wait_for_entry(self, text: str) -> None:
-        """Return when a line of the log holds this text."""
+        """Return when a line of the log contains this text."""
         for _ in attempts():
             if text in self.log.read_text():
                 return
@@ -57,7 +57,7 @@ class ServiceProcess:
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:
-        """Ask the process to end, and its exit code."""
+        """End the process and return its exit code."""
         if self.process.poll() is None:
             self.terminate()
         return self.process.wait(STOP_TIMEOUT)

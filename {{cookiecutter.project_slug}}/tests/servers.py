@@ -24,7 +24,7 @@ ports = count(os.getpid() * 101)
 
 
 class Endpoint(Protocol):
-    """What the service connects to; it can be taken away and brought back."""
+    """The server that the service connects to; a test can stop and start it."""
 
     def url(self, database: str) -> str: ...
     def start(self) -> None: ...
@@ -32,7 +32,7 @@ class Endpoint(Protocol):
 
 
 class Postgres:
-    """A Postgres of the tests' own. They look at it through psycopg, whichever driver the service uses."""
+    """A Postgres for the tests. They query it through psycopg, whichever driver the service uses."""
 
     def __init__(self, folder: Path) -> None:
         self.server = embedded.start(folder)
@@ -61,7 +61,7 @@ class Postgres:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def terminate_backends(self, database: str) -> int:
-        """End every connection to this database, as a database does that goes to sleep; says how many there were."""
+        """End every connection to this database, as if it went to sleep. Return how many there were."""
         with self.connection() as connection:
             ended = connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [database]
@@ -70,7 +70,7 @@ class Postgres:
 
     @contextmanager
     def locked(self, database: str, table: str) -> Iterator[psycopg.Connection]:
-        """Hold up every statement on this table inside the block."""
+        """Block every statement on this table inside the block."""
         with psycopg.connect(self.url(database)) as connection:
             connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(table)))
             yield connection
@@ -107,7 +107,7 @@ class PgBouncer:
             "max_client_conn": 1000,
             "server_login_retry": 1,
         }
-        # PgBouncer refuses to run as root; the embedded Postgres has made this user for the same reason.
+        # PgBouncer refuses to run as root; the embedded Postgres made this user for the same reason.
         if os.geteuid() == 0:
             lines["user"] = "pgserver"
         settings = "".join(f"{name} = {value}\n" for name, value in lines.items())
@@ -134,14 +134,14 @@ def pgbouncer_binary() -> str | None:
 
 
 def wait_until_refused(port: int) -> None:
-    """Return when nothing listens on this port any more."""
+    """Return when no process listens on this port."""
     with suppress(OSError):
         for _ in attempts():
             socket.create_connection(("127.0.0.1", port)).close()
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that connections get, and another than a second run of tests takes."""
+    """A free port. It is below the ports of outgoing connections, and a second run of the tests takes other ports."""
     for number in ports:
         port = 10_000 + number % 20_000
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -156,14 +156,14 @@ def wait_for_port(port: int) -> None:
 
 
 def wait_for_record(caplog: pytest.LogCaptureFixture, text: str) -> None:
-    """Return when a record of this process's log holds this text."""
+    """Return when a record of this process's log contains this text."""
     for _ in attempts():
         if text in caplog.text:
             return
 
 
 def attempts() -> Iterator[Any]:
-    """Turns to look for something that is about to happen.
+    """Iterations in which the caller checks whether something has happened.
 
     Raises:
         TimeoutError: it did not happen within START_TIMEOUT.

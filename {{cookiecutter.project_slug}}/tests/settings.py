@@ -1,4 +1,4 @@
-"""The settings of the service in tests: those that a test names, and no others."""
+"""The settings of the service in tests: only those that a test names."""
 
 import os
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ REQUIRED: dict[str, str] = {}
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The environment of a process that has these settings of the service and no others."""
+    """The environment of a process with only these settings of the service."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     return others | {"PYTHONPATH": str(PROJECT)} | REQUIRED | settings
 
 
 @contextmanager
 def configured(**settings: str) -> Iterator[None]:
-    """Inside the block, this process has these settings of the service and no others."""
+    """Inside the block, this process has only these settings of the service."""
     with pytest.MonkeyPatch.context() as patch:
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)

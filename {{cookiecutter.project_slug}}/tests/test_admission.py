@@ -1,4 +1,4 @@
-"""What happens to requests beyond the connections that there are."""
+"""What happens when there are more requests than slots (a slot: a request's permission to use a connection)."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from tests.conftest import DATABASE
 from tests.process import ServiceProcess
 from tests.servers import Endpoint, Postgres
 
-#: One request at work at a time.
+#: One request at a time.
 ONE_SLOT = {
 {% for setting in cookiecutter._pooling_strategies[cookiecutter.pooling_strategy].settings %}
     "{{ setting.name | upper }}": "{{ setting.least }}",
@@ -20,7 +20,7 @@ ONE_SLOT = {
 
 @pytest.fixture(scope="module")
 def small_service(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A service with one slot, for which a request waits half a second."""
+    """A service with one slot; a request waits half a second for it."""
     folder = tmp_path_factory.mktemp("service")
     process = ServiceProcess(folder, DATABASE_URL=endpoint.url(DATABASE), ADMISSION_TIMEOUT="0.5", **ONE_SLOT)
     process.wait_until_healthy()

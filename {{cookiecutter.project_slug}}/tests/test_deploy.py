@@ -1,4 +1,4 @@
-"""deploy/: its numbers fit the settings, each other and the database, and its commands work."""
+"""deploy/: its numbers agree with the settings, each other and the database, and its commands work."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ TASK = JOB["spec"]["template"]["spec"]["template"]
 
 
 def values(container: dict[str, Any]) -> dict[str, str]:
-    """The environment variables that stand in the manifest."""
+    """The environment variables whose values are in the manifest."""
     return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
 
 

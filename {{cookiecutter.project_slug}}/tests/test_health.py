@@ -9,7 +9,7 @@ from tests.servers import free_port
 
 @pytest.fixture
 def unreachable(configure: Configure) -> str:
-    """The port of a database that does not answer, which the service has as its setting."""
+    """The port of a database that does not answer; the service has its URL as a setting."""
     port = str(free_port())
     url = f"postgresql://user:not-a-real-secret@127.0.0.1:{port}/none"
     configure(DATABASE_URL=url, DATABASE_WAKE_TIMEOUT="600")

@@ -13,7 +13,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 def request_entries(service: ServiceProcess, path: str) -> list[dict[str, Any]]:
-    """The entries of the requests to this path, of which at least one is awaited."""
+    """The log entries of the requests to this path. Waits for the first one."""
     service.wait_for_entry(f'"requestUrl": "{path}"')
     return [entry for entry in service.entries() if entry.get("httpRequest", {}).get("requestUrl") == path]
 

@@ -1,4 +1,4 @@
-"""The migrations, on databases of their own."""
+"""The migrations, each test on its own database."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""The notes over HTTP, against the application in this process."""
+"""The notes over HTTP, in the application of this process."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The database goes to sleep, restarts or turns the service away."""
+"""The database goes to sleep, restarts or refuses the service."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ SERVED = [200] * CLIENTS + [201] * CLIENTS
 
 
 def fill_the_pool(client: Client, postgres: Postgres) -> None:
-    """Open as many connections as there are clients, at once."""
+    """Open one connection for each client at the same time."""
     with ThreadPoolExecutor(CLIENTS) as threads:
         with postgres.locked(DATABASE, "note"):
             reads = [threads.submit(client.get, "/notes") for _ in range(CLIENTS)]
@@ -24,7 +24,7 @@ def fill_the_pool(client: Client, postgres: Postgres) -> None:
 
 
 def work(client: Client) -> list[int]:
-    """The statuses of as many reads and writes at once as there are clients, each."""
+    """The statuses of one read and one write for each client, all at the same time."""
     with ThreadPoolExecutor(CLIENTS) as threads:
         reads = [threads.submit(client.get, "/notes") for _ in range(CLIENTS)]
         writes = [threads.submit(client.post, "/notes", json={"title": f"Note {number}"}) for number in range(CLIENTS)]

@@ -1,5 +1,5 @@
 {% set endpoint = cookiecutter._pooling_strategies[cookiecutter.pooling_strategy].endpoint %}
-"""What the environment must say, and what it must not."""
+"""Valid and invalid settings in the environment."""
 
 import json
 import subprocess
@@ -61,7 +61,7 @@ def test_file_of_settings_is_read(configure: Configure) -> None:
 
 
 class OwnSettings(Settings):
-    """Settings as an owner adds them."""
+    """Settings as the owner of a service adds them."""
 
     own_secret: SecretStr
     own_origins: list[str] = []

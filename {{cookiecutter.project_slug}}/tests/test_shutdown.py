@@ -1,4 +1,4 @@
-"""SIGTERM, as Cloud Run sends it before it takes the container away."""
+"""SIGTERM, as Cloud Run sends it before it kills the container."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""python -m app.database.check: what the endpoint is, how far away it is, and how many connections fit."""
+"""python -m app.database.check: the kind of endpoint, its round trip, and how many connections fit."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from .settings import ENDPOINT, get_database_settings, load_or_exit
 #: During a rollout the old and the new revision hold connections together.
 REVISIONS = 2
 
-#: Queries whose median is the round trip.
+#: How many queries measure the round trip; it is their median.
 SAMPLES = 20
 
 
@@ -26,7 +26,7 @@ async def ping() -> None:
 
 
 def report(connection: Connection) -> list[str]:
-    """What the connection shows, a line for each fact."""
+    """What the connection shows, one line for each fact."""
     return [*server_lines(connection), *distance_lines(connection), *room_lines(connection)]
 
 
@@ -34,7 +34,7 @@ def server_lines(connection: Connection) -> list[str]:
     version, pid, tls = connection.execute(
         text("SELECT version(), pg_backend_pid(), (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())")
     ).one()
-    # A pooler names a process of its own when the connection is made, and runs queries in another.
+    # A pooler names one process when the connection is made, and runs queries in another.
     pooled = backend_pid(connection.connection.driver_connection) != pid
     lines = [
         f"Server        {version.split(' on ')[0]}",

@@ -1,7 +1,7 @@
-"""Connecting is tried again while the database wakes.
+"""Connecting is retried while the database wakes.
 
-A suspended database refuses or drops new connections for some hundred milliseconds up to some seconds. Only the
-connection is tried again, never the work done on it: a lost answer to a COMMIT leaves open whether it took effect.
+A suspended database refuses or drops new connections for some hundred milliseconds up to some seconds. Only
+connecting is retried, never the work: when the answer to a COMMIT is lost, nobody knows whether it took effect.
 """
 
 import asyncio
@@ -22,11 +22,12 @@ from tenacity.retry import retry_if_exception, retry_if_exception_type
 
 log = logging.getLogger(__name__)
 
-#: Classes of SQLSTATE that do not pass with time: wrong credentials, no such database, no right to connect to it.
+#: Classes of SQLSTATE (Postgres's error codes) that a retry cannot cure: wrong credentials, no such database, no right
+#: to connect to it.
 PERMANENT_CLASSES = ("28", "3D", "42")
 
-#: The same in words: libpq passes on no SQLSTATE of a failed login, and PgBouncer gives one of its own. In a language
-#: other than English they are not recognized, and the error comes when the time is over.
+#: The same as text: libpq reports no SQLSTATE of a failed login, and PgBouncer has its own. If the server's language is
+#: not English, these are not recognized, and the error comes after the time-out.
 PERMANENT_WORDS = (
     "authentication failed",
     "certificate verify failed",
@@ -39,14 +40,14 @@ PERMANENT_WORDS = (
     "no such user",
 )
 
-#: Seconds that the caller waits for a connection at most, where that is less than the engine would try.
+#: The most seconds that the caller waits for a connection, if less than the engine's time-out.
 caller_timeout: ContextVar[float] = ContextVar("caller_timeout", default=math.inf)
 
 
 def retry_connect(engine: Engine, timeout: float) -> None:
-    """Try each new connection of this engine again until one succeeds or the time-out (seconds) has passed.
+    """Retry each new connection of this engine until it succeeds or the time-out (seconds) has passed.
 
-    An attempt under way is not cut short, so the whole may take longer by the connect time-out.
+    A running attempt is not interrupted, so the total may be longer by the connect time-out.
     """
 
     @event.listens_for(engine, "do_connect")
@@ -64,13 +65,13 @@ def retry_connect(engine: Engine, timeout: float) -> None:
         try:
             return retrying(dialect.connect, *arguments, **keywords)
         except OSError as error:
-            # Some drivers raise bare network errors, which SQLAlchemy would not recognize as the database's.
+            # Some drivers raise plain network errors, which SQLAlchemy does not recognize as database errors.
             raise dialect.loaded_dbapi.OperationalError(str(error) or type(error).__name__) from error
 
 
 @contextmanager
 def connect_within(timeout: float) -> Iterator[None]:
-    """Inside the block, try to connect for this many seconds at most."""
+    """Inside the block, retry connecting for at most this many seconds."""
     token = caller_timeout.set(timeout)
     try:
         yield
@@ -79,7 +80,7 @@ def connect_within(timeout: float) -> Iterator[None]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same attempt may succeed later."""
+    """Whether a retry may succeed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return False
     sqlstate = getattr(error, "sqlstate", None) or ""

@@ -1,8 +1,9 @@
-"""The two ways to a session. A handler opens one itself, as a visible block for each transaction.
+"""The two ways to open a session. A handler opens it itself, as a visible block for each transaction.
 
 writing() commits at the end of its block and rolls back on any error.
 
-reading() opens no transaction, which saves two round trips. It refuses to flush, and to run INSERT, UPDATE or DELETE.
+reading() opens no transaction, which saves two round trips (a message and its answer). It refuses to flush, and to run
+INSERT, UPDATE or DELETE.
 
 Both connect when the block first uses the session. Rows stay readable after the block; relationships that were not
 loaded in it do not.
@@ -27,12 +28,12 @@ from .settings import get_database_settings
 
 building = Lock()
 
-#: The sessions of a request whose blocks stand in generators, or None outside of a request.
+#: The sessions of a request whose blocks are in generators, or None outside of a request.
 open_sessions: ContextVar[set[AsyncSession] | None] = ContextVar("open_sessions", default=None)
 
 
 class WriteRefusedError(RuntimeError):
-    """A write in a reading() block, where it would be permanent at once and could not be rolled back."""
+    """A write in a reading() block. It would be permanent at once, without a rollback."""
 
     def __init__(self) -> None:
         super().__init__("reading() does not write: open the session with writing().")
@@ -56,10 +57,10 @@ def before_execute(state: ORMExecuteState) -> None:
 
 
 def open_transaction(state: ORMExecuteState) -> None:
-    """Let the rest of a reading() block run in a transaction, because a streamed result exists only in one."""
+    """Let the rest of a reading() block run in a transaction, because a streamed result needs one."""
     session = state.session
     if "transaction" not in session.info:
-        # It gives the connection in AUTOCOMMIT back.
+        # It returns the connection in AUTOCOMMIT to the engine.
         session.commit()
         session.connection(execution_options={"isolation_level": "READ COMMITTED"})
         session.info["transaction"] = True
@@ -72,8 +73,8 @@ def cached_engine() -> AsyncEngine:
 
 
 def get_engine() -> AsyncEngine:
-    """The process's one engine, built when first asked for."""
-    # Threads that ask at the same time would each build one: cache does not make them wait.
+    """The one engine of this process, built at the first call."""
+    # Threads that call at the same time would each build one: cache does not make them wait.
     with building:
         return cached_engine()
 
@@ -95,13 +96,13 @@ def writing() -> "SessionBlock":
 
 
 def reading() -> "SessionBlock":
-    """A session in AUTOCOMMIT: each query sees the latest data, and two queries may see different data.
+    """A session in AUTOCOMMIT (no transaction): each query sees the latest data, so two queries may see different data.
 
-    It refuses a write through the ORM. It does not see a write in text(), which would be permanent at once. A result
-    that is streamed (session.stream(), yield_per) opens a transaction until the end of the block.
+    It refuses a write through the ORM. It cannot refuse a write in text(), which is permanent at once. A result that
+    is streamed (session.stream(), yield_per) opens a transaction until the end of the block.
 
     Raises:
-        WriteRefusedError: the block tried to write, or left a change behind.
+        WriteRefusedError: the block tried to write, or left a changed object.
         sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement.
     """
     engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
@@ -110,9 +111,9 @@ def reading() -> "SessionBlock":
 
 
 class SessionBlock:
-    """The block of a session: it finishes the session's work where it succeeds, and closes the session at its end.
+    """The block of a session: if it succeeds, it finishes the session's work. It always closes the session.
 
-    It is a class, because asyncio logs an error where one generator stands in another and both are left in the middle.
+    It is a class and not a generator: asyncio logs an error when two nested generators do not run to their end.
     """
 
     def __init__(self, session: AsyncSession, finish: Callable[[AsyncSession], Awaitable[None]]) -> None:
@@ -137,7 +138,7 @@ class SessionBlock:
 
 
 def stands_in_generator() -> bool:
-    """Whether the block stands in a generator; no other block can be left in the middle.
+    """Whether the block is in a generator; every other block runs to its end.
 
     A task that a handler starts runs in the handler's context. It goes on after the request, and so do its sessions.
     """
@@ -154,6 +155,6 @@ def is_context_manager(frame: FrameType) -> bool:
 
 
 async def close_left_open(sessions: set[AsyncSession]) -> None:
-    """Close the sessions whose block did not end: a streamed answer is left in the middle when its client goes away."""
+    """Close the sessions whose block did not end: a streamed answer stops in the middle when its client disconnects."""
     for session in list(sessions):
         await session.close()

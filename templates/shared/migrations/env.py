@@ -12,12 +12,12 @@ from app.database.settings import get_database_settings, load_or_exit
 from app.models import metadata
 from migrations.autogenerate import PLUGINS, render_item
 
-#: Any number that no other advisory lock in this database uses. A transaction holds it, so that of several upgrades
-#: at once the first migrates and the others find nothing left to do.
+#: Any number that no other advisory lock in this database uses. A transaction holds it: if several upgrades
+#: run at once, the first one migrates and the others find nothing to do.
 LOCK = 2_126_013_117
 
-#: How long a statement may wait for a table that is in use; everyone who comes after it waits behind it. A migration
-#: that may hold up the service longer: alembic -x lock_timeout=1min upgrade head
+#: How long a statement may wait for a table in use; all later statements on the table wait behind it. For a migration
+#: that may block the service longer: alembic -x lock_timeout=1min upgrade head
 LOCK_TIMEOUT = context.get_x_argument(as_dictionary=True).get("lock_timeout", "5s")
 
 
@@ -55,7 +55,7 @@ def print_sql() -> None:
         context.run_migrations()
 
 
-# A process that runs Alembic as a part of something else has configured its log.
+# A process that runs Alembic as a part of another program has already configured its log.
 if not logging.getLogger().handlers:
     logs.configure()
 if context.is_offline_mode():

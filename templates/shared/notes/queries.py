@@ -1,4 +1,4 @@
-"""What the service asks the database about notes. This module knows nothing of the web."""
+"""The database queries for notes. This module does not depend on HTTP."""
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,7 +18,7 @@ async def read(session: AsyncSession, note_id: int) -> Note | None:
 
 
 async def read_page(session: AsyncSession, after: int, limit: int) -> list[Note]:
-    """The notes that follow this id, in the order of their ids; one more than the limit, which tells of a next page."""
+    """The notes after this id, ordered by id. One more than the limit shows that there is a next page."""
     statement = select(Note).where(col(Note.id) > after).order_by(col(Note.id)).limit(limit + 1)
     return list(await session.exec(statement))
 

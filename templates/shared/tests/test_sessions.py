@@ -1,4 +1,4 @@
-"""reading() and writing(), on the database itself."""
+"""reading() and writing(), on the real database."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from tests.servers import Postgres
 
 @pytest.fixture(autouse=True)
 async def engine(database: str) -> AsyncIterator[None]:
-    """An engine of the test's own, on empty tables."""
+    """A new engine for the test, on empty tables."""
     yield
     await dispose_engine()
 
@@ -46,7 +46,7 @@ async def test_writing_has_committed_when_its_block_ends(postgres: Postgres) -> 
 
 
 class CallerError(Exception):
-    """What a handler may raise inside its block."""
+    """An error that a handler may raise inside its block."""
 
 
 async def write(*titles: str, error: Exception | None = None) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import BigInteger, DateTime, Enum, Identity, func
 from sqlalchemy.orm import QueryableAttribute
 from sqlmodel import Field, SQLModel
 
-#: The largest id that every client tells from its neighbours: JavaScript's numbers are exact up to it.
+#: The largest id that every client reads exactly: JavaScript's numbers are exact up to it.
 LARGEST_ID = 2**53 - 1
 
-#: Text that Postgres can store: any characters but NUL.
+#: Text that Postgres can store: every character except NUL.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 #: The longest value that a text_enum() may have.
@@ -33,13 +33,13 @@ SQLModel.metadata.naming_convention = {
 
 
 class IdentityKey(SQLModel):
-    """A number that the database counts up."""
+    """A number that the database counts up, as the primary key."""
 
     id: int = Field(default=None, primary_key=True, sa_type=BigInteger, sa_column_args=[Identity()])
 
 
 class UUIDKey(SQLModel):
-    """A random UUID, which the service makes."""
+    """A random UUID that the service makes, as the primary key."""
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
 
@@ -47,7 +47,7 @@ class UUIDKey(SQLModel):
 class Timestamps(SQLModel):
     """When a row was created and last changed, by the database's clock."""
 
-    # RETURNING brings the new values back with the statement that made them.
+    # RETURNING returns the new values with the statement that makes them.
     __mapper_args__ = {"eager_defaults": True}
 
     created_at: datetime = Field(
@@ -63,9 +63,9 @@ class Timestamps(SQLModel):
 def text_enum(enum: type[PythonEnum], name: str | None = None) -> Enum:
     """A text column for the values of this enum, with a CHECK constraint that keeps other values out.
 
-    Write colour: Colour = Field(sa_type=text_enum(Colour)). A column of the bare enum has a type of its own in
-    Postgres, for which asyncpg asks the database on each new connection. The constraint is named after the enum; a
-    second column of it in one table needs another name.
+    Write colour: Colour = Field(sa_type=text_enum(Colour)). A column of the plain enum has its own type in
+    Postgres, and asyncpg queries the database for that type on each new connection. The constraint gets the enum's
+    name; a second column of the same enum in one table needs another name.
     """
     return Enum(
         enum,
@@ -78,5 +78,5 @@ def text_enum(enum: type[PythonEnum], name: str | None = None) -> Enum:
 
 
 def relation(attribute: object) -> QueryableAttribute[Any]:
-    """A relationship for selectinload() and the like, which want another type: selectinload(relation(Note.tags))."""
+    """A relationship as the type that selectinload() needs: selectinload(relation(Note.tags))."""
     return cast(QueryableAttribute[Any], attribute)

@@ -1,5 +1,5 @@
 {% set strategy = cookiecutter._pooling_strategies[cookiecutter.pooling_strategy] %}
-"""The database's part of the environment, typed and checked before the first connection."""
+"""The settings of the database from the environment, typed and checked before the first connection."""
 
 import logging
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class DatabaseSettings(BaseSettings):
     """Seconds that one attempt to connect may take."""
 
     database_wake_timeout: float = Field(default=20, ge=0)
-    """Seconds during which connecting is tried again, while a suspended database wakes."""
+    """Seconds during which connecting is retried, while a suspended database wakes."""
 
     application_name: str = "{{ cookiecutter.project_slug }}"
     """The name of the service's connections in pg_stat_activity."""
@@ -55,7 +55,7 @@ class DatabaseSettings(BaseSettings):
 {% if strategy.concurrency != "self.concurrency" %}
     @property
     def concurrency(self) -> int:
-        """The most connections at once, and the most requests: Cloud Run's container concurrency equals it."""
+        """The most connections and the most requests at once; Cloud Run's container concurrency equals it."""
         return {{ strategy.concurrency }}
 
 {% endif %}
@@ -70,7 +70,7 @@ class DatabaseSettings(BaseSettings):
         """The URL that migrations run on.
 
         Raises:
-            ValueError: only a known provider's pooled URL is there.
+            ValueError: there is only a known provider's pooled URL.
         """
         url = self.database_direct_url or self.database_url
         refuse_other_endpoint("DATABASE_DIRECT_URL", url, "direct")
@@ -81,7 +81,7 @@ def refuse_other_endpoint(name: str, url: SecretStr, wanted: Endpoint) -> None:
     """Refuse a malformed URL, and a known provider's URL that leads to the other kind of endpoint.
 
     Raises:
-        ValueError: with the remedy.
+        ValueError: the message says what to do.
     """
     try:
         found = endpoint(translate(url)[0])
@@ -93,7 +93,7 @@ def refuse_other_endpoint(name: str, url: SecretStr, wanted: Endpoint) -> None:
 
 @cache
 def get_database_settings() -> DatabaseSettings:
-    """The process's settings of the database.
+    """The database settings of this process.
 
     Raises:
         pydantic.ValidationError: a variable is missing, malformed or contradicts another.

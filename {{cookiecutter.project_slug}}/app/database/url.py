@@ -1,4 +1,4 @@
-"""A provider's connection string, read once: its parts, and what its host says about the other end."""
+"""A provider's connection string: its parts, and the kind of endpoint that its host is."""
 
 import re
 from typing import Literal
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-#: A direct endpoint is the database server; a pooled one is a pooler that shares its connections by transaction.
+#: A direct endpoint is the database server. A pooled one is a pooler, which shares server connections among clients.
 Endpoint = Literal["direct", "pooled"]
 
 DIALECT = "{{ cookiecutter._drivers[cookiecutter.driver].dialect }}"
@@ -17,10 +17,10 @@ DEFAULT_PORT = 5432
 #: Supabase serves its transaction pooler on this port; on 5432 the same host keeps one server connection per client.
 SUPABASE_POOLER_PORT = 6543
 
-#: libpq's words for how much TLS a connection needs, from none to all; from the fourth on it is always encrypted.
+#: libpq's values of sslmode, from no TLS to full verification; from the fourth on the connection is always encrypted.
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
-#: What a URL may ask of a connection: libpq's parameters, as its documentation lists them.
+#: The parameters that a URL may have: those of libpq, as its documentation lists them.
 PARAMETERS = """
 application_name channel_binding client_encoding connect_timeout dbname fallback_application_name gssdelegation
 gssencmode gsslib host hostaddr keepalives keepalives_count keepalives_idle keepalives_interval krbsrvname
@@ -34,11 +34,11 @@ def parse(database_url: SecretStr) -> URL:
     """A SQLAlchemy URL from a connection string as a provider prints it.
 
     Takes postgres:// and postgresql://, percent-encoded user names and passwords, IPv6 addresses, several hosts and
-    unix sockets. A known provider is asked for TLS even where its URL does not insist, and verify-full without
-    sslrootcert means the public authorities.
+    unix sockets. A known provider's URL gets at least sslmode=require, and verify-full without sslrootcert trusts
+    the public certificate authorities.
 
     Raises:
-        ValueError: not such a string. The message names the part that is wrong and never quotes a secret.
+        ValueError: it is not such a string. The message names the wrong part and never quotes a secret.
     """
     found = re.fullmatch(
         r"(?:postgres|postgresql)(?:\+\w+)?://(?P<authority>[^/?#]*)(?:/(?P<database>[^?#]*))?(?:\?(?P<query>[^#]*))?",
@@ -83,7 +83,7 @@ def address(text: str) -> tuple[str, int | None]:
 
 
 def endpoint(url: URL) -> Endpoint | None:
-    """Which kind of endpoint a known provider's host is; None for any other host."""
+    """The kind of endpoint that a known provider's host is; None for any other host."""
     host = (url.host or str(url.query.get("host", ""))).lower()
     if host.endswith(".neon.tech"):
         return "pooled" if host.split(".")[0].endswith("-pooler") else "direct"

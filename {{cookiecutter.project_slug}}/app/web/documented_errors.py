@@ -1,4 +1,4 @@
-"""The errors of each operation in the OpenAPI document that its handler does not have to name."""
+"""The errors that every operation in the OpenAPI document gets without its handler naming them."""
 
 from collections.abc import Iterator, Sequence
 from http import HTTPMethod
@@ -11,12 +11,12 @@ Document = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
 
-#: What frameworks document for invalid input, which this service answers with a problem.
+#: The frameworks' schemas for invalid input; this service answers with a problem document instead.
 REPLACED = ("HTTPValidationError", "ValidationError")
 
 
 def document_errors(document: Document) -> Document:
-    """Add 422 to each operation that takes input, 503 to each that may wait, and the media type of problems."""
+    """Add 422 to each operation with input, 503 to each that needs a slot, and the media type of problem documents."""
     for path, operation in operations(document):
         responses = operation["responses"]
         if refers_to(REPLACED, responses.get("422")):

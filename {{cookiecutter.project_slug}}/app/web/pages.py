@@ -1,4 +1,4 @@
-"""Lists in pages. A page says where the next one begins: keyset pagination, which counts through no OFFSET."""
+"""Lists in pages. A page says where the next one begins (keyset pagination), so no query needs OFFSET."""
 
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
@@ -11,7 +11,7 @@ Item = TypeVar("Item", bound=BaseModel)
 
 
 class Row(Protocol):
-    """What has an id, by which the list is ordered."""
+    """A row of a list that is ordered by id."""
 
     id: int
 

@@ -1,4 +1,4 @@
-"""Errors in one shape: RFC 9457 problem documents, without SQL, URL or traceback."""
+"""Errors in one form: problem documents (RFC 9457: JSON that describes an error), without SQL, URL or traceback."""
 
 import http.client
 import logging
@@ -14,25 +14,25 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-#: Seconds after which a client may try again; a suspended database wakes well within them.
+#: Seconds after which a client may try again; a suspended database needs less time to wake.
 RETRY_AFTER = 5
 
-#: What HTTP calls each status (RFC 9110); Python knows the newer of these names since 3.13.
+#: The name of each status in HTTP (RFC 9110); Python has the newer names since 3.13.
 TITLES = http.client.responses | {413: "Content Too Large", 422: "Unprocessable Content"}
 
-#: SQLSTATEs of writes that another row stands against: unique, foreign key and exclusion constraints.
+#: SQLSTATEs (Postgres's error codes) of writes that conflict with another row: unique, foreign key and exclusion.
 CONFLICTS = {"23505", "23503", "23P01"}
 
 #: Classes of SQLSTATE that say the database cannot be used now: connection lost, login refused, no such database,
 #: rolled back because of another transaction, no resources, shutting down.
 UNAVAILABLE_CLASSES = ("08", "28", "3D", "40", "53", "57")
 
-#: Answers that have no body, whatever they mean (RFC 9110).
+#: Statuses whose answers never have a body (RFC 9110).
 WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
 def may_replace(name: str, value: object) -> bool:
-    """Whether a handler may give a problem this member: any but the status and the errors, and these only as text."""
+    """Whether a handler may set this member: not status or errors; type, title and detail only as text."""
     return name not in {"status", "errors"} and (name not in {"type", "title", "detail"} or isinstance(value, str))
 
 
@@ -42,7 +42,7 @@ class InvalidInput(BaseModel):
 
 
 class Problem(BaseModel):
-    """A problem document (RFC 9457); members beyond these are allowed."""
+    """A problem document (RFC 9457); it may have other members too."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -56,7 +56,7 @@ class Problem(BaseModel):
     def of(cls, status: int, detail: object = None, errors: list[InvalidInput] | None = None) -> "Problem":
         """The problem of this status.
 
-        A text is its detail; a mapping gives members of the document, and any other value is the member "details".
+        A text is its detail, a mapping gives its members, and any other value is the member "details".
         """
         title = TITLES.get(status, "Error")
         match detail:
@@ -89,7 +89,7 @@ class Problem(BaseModel):
 def database_problem(error: SQLAlchemyError, request: str) -> Problem:
     """The answer to a database error that ended this request (method and path): 409, 503 or 500."""
     problem = problem_of(error)
-    # A conflict is the client's, and its message would quote what the client sent.
+    # The client caused a conflict, and the message would quote what the client sent.
     if problem.status != HTTPStatus.CONFLICT:
         unexpected = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
         log.error("%s: %s", request, error, exc_info=unexpected)
@@ -107,13 +107,13 @@ def problem_of(error: SQLAlchemyError) -> Problem:
 
 
 def sqlstate_of(error: SQLAlchemyError) -> str:
-    """The error's SQLSTATE, or the empty string where the database gave none."""
+    """The error's SQLSTATE, or the empty string if the database gave none."""
     original: Any = error.orig if isinstance(error, DBAPIError) else None
     return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
 
 
 def invalid_input(errors: Sequence[Any]) -> Problem:
-    """The locations and reasons of invalid input, without the values that were given."""
+    """The locations and reasons of invalid input, without the values that the client sent."""
     return Problem.of(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         errors=[InvalidInput(location=".".join(map(str, error["loc"])), detail=error["msg"]) for error in errors],
