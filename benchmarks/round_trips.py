@@ -318,7 +318,7 @@ def serving(project: BakedProject, python: Path, servers: Servers, folder: Path)
     try:
         yield port
     finally:
-        process.stop(patience=10)
+        process.stop(seconds=10)
 
 
 def ratios(projects: Sequence[BakedProject], servers: Servers, folder: Path) -> dict[str, list[float]]:

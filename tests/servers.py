@@ -143,14 +143,14 @@ class LoggedProcess:
                 f"{Path(self.command[0]).name} did not start (exit code {code}); its log ends:\n" + self.log_tail()
             )
 
-    def stop(self, patience: float = 30) -> int | None:
+    def stop(self, seconds: float = 30) -> int | None:
         """The exit code, or None when nothing ran; killed when it outlasts the seconds it has."""
         if self.process is None:
             return None
         process, self.process = self.process, None
         process.send_signal(self.stop_signal)
         try:
-            return process.wait(timeout=patience)
+            return process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()

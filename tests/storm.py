@@ -75,7 +75,7 @@ class ServiceProcess:
 
     def stop(self) -> int | None:
         """The exit code after SIGTERM, or None when nothing ran; Cloud Run too kills after 10 s."""
-        return self._process.stop(patience=10)
+        return self._process.stop(seconds=10)
 
     def log_tail(self, lines: int = 20) -> str:
         return self._process.log_tail(lines)

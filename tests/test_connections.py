@@ -12,7 +12,7 @@ from conftest import Bake
 from environments import environment
 from servers import ROLE_PASSWORD, PgBouncer, PostgresServer, minimal_environment
 
-#: Longer than the test may take: where patience begins, the test ends by its time-out.
+#: Longer than the test may take: where connecting is retried, the test ends by its time-out.
 WAKE_TIMEOUT = "600"
 
 

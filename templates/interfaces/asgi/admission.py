@@ -1,4 +1,4 @@
-"""Admission: no more requests at work than there are connections for them, and a bounded wait for the others."""
+"""Admission: no more requests have a slot than there are connections, and the others wait for a bounded time."""
 
 import asyncio
 from http import HTTPStatus

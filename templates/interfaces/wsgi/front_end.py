@@ -8,9 +8,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 class FrontEnd(ProxyFix):
     """WSGI middleware around the whole application.
 
-    The front end stands between every client and the service. It ends TLS, and says in X-Forwarded-Proto how the client
-    called; URLs that the service makes begin with that. It appends the client's address to X-Forwarded-For, where all
-    but the last address may be invented by the client.
+    Every request comes through the front end. It ends TLS and says in X-Forwarded-Proto which scheme the client used;
+    the URLs that the service makes begin with this scheme. It appends the client's address to X-Forwarded-For. The
+    client may invent all addresses but the last one.
     """
 
     def __init__(self, app: Any) -> None:

@@ -50,7 +50,7 @@ async def answer_options(request: Request[Any, Any, Any]) -> Response[None] | No
 
 
 async def stream_in_threads(response: Response[Any]) -> Response[Any]:
-    """Let a sync stream finish its chunk when the client goes away; Litestar would leave its thread at work."""
+    """Let a sync stream finish its chunk when the client goes away; Litestar would leave its thread running."""
     if isinstance(response, Stream):
         chunks = response.iterator() if callable(response.iterator) else response.iterator
         response.iterator = ChunksInThreads(chunks) if isinstance(chunks, Iterator) else chunks

@@ -15,7 +15,7 @@ class Probe:
         self.result: Future[None] | None = None
 
     def within(self, seconds: float, action: Callable[[], None]) -> None:
-        """Wait for the action for at most this many seconds; where one is under way, for that one.
+        """Wait for the action for at most this many seconds; where one is running, for that one.
 
         Raises:
             TimeoutError: it took longer. A thread cannot be stopped, so it is left to end by itself.

@@ -1,4 +1,4 @@
-"""How the application waits for the database: in threads, one for each request at work and some for background work."""
+"""How the application waits for the database: in threads, one for each slot and some for background work."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from app.settings import get_settings
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Have a thread for each request at work, and close the connections at the end."""
+    """Have a thread for each slot, and close the connections at the end."""
     # The threads that there are without them are for background work, which has no slot.
     to_thread.current_default_thread_limiter().total_tokens += get_settings().concurrency
     yield

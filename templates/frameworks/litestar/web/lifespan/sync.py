@@ -17,7 +17,7 @@ BACKGROUND_THREADS = 40
 
 @asynccontextmanager
 async def lifespan(app: Litestar) -> AsyncIterator[None]:
-    """Have a thread for each request at work, and close the connections at the end."""
+    """Have a thread for each slot, and close the connections at the end."""
     concurrency = get_settings().concurrency
     # Litestar runs sync handlers and sync background work in the event loop's default executor.
     threads = ThreadPoolExecutor(concurrency + BACKGROUND_THREADS, thread_name_prefix="handler")
