@@ -9,18 +9,23 @@ import uvicorn
 from app import logs
 from app.settings import settings_or_exit
 
+log = logging.getLogger(__name__)
+
+HOST = "0.0.0.0"
+
 
 def main() -> None:
     logs.configure()
     settings = settings_or_exit()
     logs.configure(settings.log_level)
-    # RequestLog logs each WebSocket once. Uvicorn would log it three times, with the query.
+    # RequestLog logs each WebSocket once. Uvicorn would log it three times, with the query, among its other news.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    log.info("The service starts on http://%s:%d.", HOST, settings.port)
     signal.signal(signal.SIGTERM, end)
     uvicorn.run(
         "app.main:create_asgi_app",
         factory=True,
-        host="0.0.0.0",
+        host=HOST,
         port=settings.port,
         # Uvicorn would take the number from WEB_CONCURRENCY, and each worker has connections of its own.
         workers=1,
