@@ -128,7 +128,7 @@ def test_every_import_is_a_dependency(bake: Bake, combination: Combination) -> N
         - sys.stdlib_module_names
         - declared
         - set(FRAMEWORKS[combination.framework]["bases"])
-        - {"app", "migrations"}
+        - {"app", "migrations", "pydantic_core"}
     )
     assert not foreign
 

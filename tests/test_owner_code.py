@@ -331,6 +331,14 @@ def test_slot_is_free_when_the_client_of_a_streamed_answer_goes_away(
     assert wait_until(lambda: narrow_client.get("/notes").status_code == 200)
 
 
+def test_head_of_an_endless_answer_ends_at_once(start: Start, combination: Combination) -> None:
+    service = start(**one_slot(combination), ADMISSION_TIMEOUT="20")
+    with service.client() as client:
+        # The client keeps its connection, so nothing but the service ends the stream.
+        assert client.head("/owner/endless").status_code == 200
+        assert client.get("/notes").status_code == 200
+
+
 def test_transaction_ends_when_the_client_of_a_streamed_answer_goes_away(
     roomy: LiveService, client: httpx.Client
 ) -> None:

@@ -10,7 +10,17 @@ from pydantic_settings import SettingsConfigDict
 from app.database.settings import DatabaseSettings, load_or_exit
 
 #: pydantic's error types for text where it expects several values.
-SEVERAL_VALUES = {"list_type", "set_type", "frozen_set_type", "tuple_type", "dict_type"}
+SEVERAL_VALUES = {
+    "dataclass_type",
+    "dict_type",
+    "frozen_set_type",
+    "list_type",
+    "model_attributes_type",
+    "model_type",
+    "sequence_str",
+    "set_type",
+    "tuple_type",
+}
 
 
 class Settings(DatabaseSettings):
@@ -44,7 +54,7 @@ class Settings(DatabaseSettings):
                 raise
         if value.lstrip().startswith(("[", "{")):
             return read(json.loads(value))
-        return read([word.strip() for word in value.split(",")])
+        return read([word for part in value.split(",") if (word := part.strip())])
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from tests.servers import attempts, free_port
-from tests.settings import environment
+from tests.settings import HEADERS, environment
 
 #: Seconds after which Cloud Run kills the container.
 STOP_TIMEOUT = 10
@@ -33,7 +33,7 @@ class ServiceProcess:
             )
 
     def client(self) -> httpx2.Client:
-        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", headers=HEADERS, timeout=60)
 
     def wait_until_healthy(self) -> None:
         with self.client() as client:

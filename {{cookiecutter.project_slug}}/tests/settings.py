@@ -15,6 +15,9 @@ PROJECT = Path(__file__).parent.parent
 #: The values of your settings that have no default, for example {"API_KEY": "not-a-real-secret"}.
 REQUIRED: dict[str, str] = {}
 
+#: The headers of every request, for example {"X-API-Key": "not-a-real-secret"}.
+HEADERS: dict[str, str] = {}
+
 
 def environment(**settings: str) -> dict[str, str]:
     """The environment of a process with only these settings of the service."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from app.database.settings import DatabaseSettings, explain
 from app.settings import Settings, settings_or_exit
@@ -60,12 +60,20 @@ def test_file_of_settings_is_read(configure: Configure) -> None:
     assert Settings().port == 8081
 
 
+class OwnLimits(BaseModel):
+    """Several values under one name."""
+
+    most: int
+
+
 class OwnSettings(Settings):
     """Settings as the owner of a service adds them."""
 
     own_secret: SecretStr
     own_origins: list[str] = []
     own_weights: dict[str, int] = {}
+    own_names: frozenset[str] | None = None
+    own_limits: OwnLimits | None = None
 
 
 @pytest.mark.parametrize(
@@ -74,6 +82,7 @@ class OwnSettings(Settings):
         ("https://a.example", ["https://a.example"]),
         ("https://a.example, https://b.example", ["https://a.example", "https://b.example"]),
         ('["https://a.example"]', ["https://a.example"]),
+        ("https://a.example,", ["https://a.example"]),
         ("", []),
     ],
 )
@@ -83,8 +92,14 @@ def test_list_is_read_as_words_or_json(configure: Configure, text: str, origins:
     assert settings.own_origins == origins
 
 
-def test_mapping_is_read_as_json(configure: Configure) -> None:
+def test_set_is_read_like_a_list(configure: Configure) -> None:
     configure(DATABASE_URL=RIGHT)
+    assert read_own(OWN_NAMES="a, b").own_names == frozenset({"a", "b"})
+
+
+def test_mapping_and_model_are_read_as_json(configure: Configure) -> None:
+    configure(DATABASE_URL=RIGHT)
+    assert read_own(OWN_LIMITS='{"most": 1}').own_limits == OwnLimits(most=1)
     assert read_own(OWN_WEIGHTS='{"a": 1}').own_weights == {"a": 1}
 
 
@@ -96,6 +111,13 @@ def test_malformed_setting_is_named_without_its_value(configure: Configure, text
     [sentence] = explain(error.value)
     assert sentence.startswith("OWN_WEIGHTS: ")
     assert "not-a-real-secret" not in sentence
+
+
+def test_mistake_inside_a_setting_names_the_variable_and_the_part(configure: Configure) -> None:
+    configure(DATABASE_URL=RIGHT)
+    with pytest.raises(ValidationError) as error:
+        read_own(OWN_LIMITS="{}")
+    assert explain(error.value) == ["OWN_LIMITS, at most: Field required."]
 
 
 def test_missing_setting_of_your_own_is_named_alone(configure: Configure) -> None:

@@ -4,6 +4,8 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import anyio
+
 from app.database.sessions import open_sessions
 from app.web.database_calls import end_sessions
 from app.web.problems import Problem
@@ -50,7 +52,8 @@ class Admission:
         finally:
             open_sessions.reset(token)
             try:
-                await end_sessions(sessions)
+                with anyio.CancelScope(shield=True):
+                    await end_sessions(sessions)
             finally:
                 slot.release()
 

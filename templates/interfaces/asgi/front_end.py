@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import anyio.lowlevel
+
 SCHEMES = {"http": {"http", "https"}, "websocket": {"ws", "wss"}}
 
 
@@ -25,10 +27,19 @@ class FrontEnd:
             await self.app(scope, receive, send)
             return
 
-        async def send_without_body(message: Any) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+        with anyio.CancelScope() as answering:
 
-        await self.app({**scope, "method": "GET"}, receive, send_without_body)
+            async def send_without_body(message: Any) -> None:
+                if message["type"] != "http.response.body":
+                    await send(message)
+                    return
+                await send({"type": "http.response.body"})
+                if message.get("more_body"):
+                    # The rest of a stream is not for this client.
+                    answering.cancel()
+                    await anyio.lowlevel.checkpoint()
+
+            await self.app({**scope, "method": "GET"}, receive, send_without_body)
 
 
 def forwarded(scope: Any) -> dict[str, Any]:

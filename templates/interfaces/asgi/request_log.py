@@ -38,7 +38,7 @@ class RequestLog:
 
         async def send_and_note(message: Any) -> None:
             if message["type"] == "websocket.close" and answer.client_left:
-                # Litestar closes also a socket that its client has closed; the server would take that for a mistake.
+                # A framework may close a socket that its client has closed; the server would take that for a mistake.
                 return
             try:
                 await send(message)

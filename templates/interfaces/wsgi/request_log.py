@@ -32,7 +32,7 @@ class RequestLog:
         self.project = project
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # Not reset at the end, when the server may still log an error: server.py does it.
+        # Not reset at the end, when the server may still log an error: app/__main__.py does it.
         headers = {name: environ.get(variable, "") for name, variable in TRACE_HEADERS.items()}
         trace_fields.set(trace_of(headers, self.project))
         line = RequestLine(environ)

@@ -99,7 +99,7 @@ def reading() -> "SessionBlock":
     """A session in AUTOCOMMIT (no transaction): each query sees the latest data, so two queries may see different data.
 
     It refuses a write through the ORM. It cannot refuse a write in text(), which is permanent at once. A result that
-    is streamed (session.stream(), yield_per) opens a transaction until the end of the block.
+    is streamed (the option yield_per) opens a transaction until the end of the block.
 
     Raises:
         WriteRefusedError: the block tried to write, or left a changed object.
@@ -111,9 +111,10 @@ def reading() -> "SessionBlock":
 
 
 class SessionBlock:
-    """The block of a session: if it succeeds, it finishes the session's work. It always closes the session.
+    """The block of a session: it finishes the session's work where it succeeds, and closes the session at its end.
 
-    It is a class and not a generator: asyncio logs an error when two nested generators do not run to their end.
+    It is a class and no generator: of two generators, one in the other, each would be closed by itself where both are
+    left in the middle.
     """
 
     def __init__(self, session: AsyncSession, finish: Callable[[AsyncSession], Awaitable[None]]) -> None:
@@ -140,7 +141,7 @@ class SessionBlock:
 def stands_in_generator() -> bool:
     """Whether the block is in a generator; every other block runs to its end.
 
-    A task that a handler starts runs in the handler's context. It goes on after the request, and so do its sessions.
+    Work that a handler starts runs in the handler's context. It goes on after the request, and so do its sessions.
     """
     frame = inspect.currentframe()
     while frame and is_context_manager(frame):

@@ -63,9 +63,8 @@ class Timestamps(SQLModel):
 def text_enum(enum: type[PythonEnum], name: str | None = None) -> Enum:
     """A text column for the values of this enum, with a CHECK constraint that keeps other values out.
 
-    Write colour: Colour = Field(sa_type=text_enum(Colour)). A column of the plain enum has its own type in
-    Postgres, and asyncpg queries the database for that type on each new connection. The constraint gets the enum's
-    name; a second column of the same enum in one table needs another name.
+    Write colour: Colour = Field(sa_type=text_enum(Colour)). A column of the plain enum would have a type of its own in
+    Postgres. The constraint gets the enum's name; a second column of the same enum in one table needs another name.
     """
     return Enum(
         enum,

@@ -114,13 +114,18 @@ def explain(error: ValidationError) -> list[str]:
     """One sentence for each mistake, without the value that was given."""
     sentences = []
     for mistake in error.errors(include_url=False, include_context=False, include_input=False):
-        name = "_".join(map(str, mistake["loc"])).upper()
-        if name == "DATABASE_URL" and mistake["type"] == "missing":
-            sentences.append(f"DATABASE_URL is not set: {REMEDIES[ENDPOINT]}.")
-        elif mistake["type"] == "missing":
-            sentences.append(f"{name} is not set.")
-        elif name:
-            sentences.append(f"{name}: {mistake['msg']}.")
-        else:
-            sentences.append(mistake["msg"].removeprefix("Value error, "))
+        # The first part of the location is the variable, the others lead to a place in its value.
+        name, *inside = [str(part) for part in mistake["loc"]] or [""]
+        said = mistake["msg"].removeprefix("Value error, ")
+        match name.upper(), inside, mistake["type"]:
+            case "DATABASE_URL", [], "missing":
+                sentences.append(f"DATABASE_URL is not set: {REMEDIES[ENDPOINT]}.")
+            case variable, [], "missing":
+                sentences.append(f"{variable} is not set.")
+            case "", *_:
+                sentences.append(said)
+            case variable, [], _:
+                sentences.append(f"{variable}: {said}.")
+            case variable, _, _:
+                sentences.append(f"{variable}, at {'.'.join(inside)}: {said}.")
     return sentences

@@ -1,12 +1,14 @@
 """Errors in one form: problem documents (RFC 9457: JSON that describes an error), without SQL, URL or traceback."""
 
 import http.client
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticSerializationError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -66,6 +68,8 @@ class Problem(BaseModel):
                 members = {} if detail == title else {"detail": detail}
             case Mapping():
                 members = {str(name): value for name, value in detail.items() if may_replace(str(name), value)}
+                # The member "errors" has a form of its own.
+                members |= {"details": detail["errors"]} if "errors" in detail else {}
             case _:
                 members = {"details": detail}
         return cls(**{"title": title, **members, "status": status, "errors": errors})
@@ -83,7 +87,13 @@ class Problem(BaseModel):
 
     @property
     def body(self) -> bytes:
-        return self.model_dump_json(exclude_none=True, fallback=str).encode() if self.has_body else b""
+        if not self.has_body:
+            return b""
+        try:
+            return self.model_dump_json(exclude_none=True, fallback=str).encode()
+        except PydanticSerializationError:
+            # Bytes, or halves of characters, which UTF-8 does not hold.
+            return json.dumps(self.model_dump(exclude_none=True), default=ascii).encode()
 
 
 def database_problem(error: SQLAlchemyError, request: str) -> Problem:

@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.database.sessions import dispose_engine
 from app.main import create_app
+from tests.settings import HEADERS
 
 Client = httpx2.Client
 
@@ -16,6 +17,6 @@ Client = httpx2.Client
 def open_client(app: Flask | None = None) -> Iterator[Client]:
     """A client of the application, with the same methods as one of a running service; test_client() works as well."""
     transport = httpx2.WSGITransport(app or create_app())
-    with httpx2.Client(transport=transport, base_url="http://testserver") as client:
+    with httpx2.Client(transport=transport, base_url="http://testserver", headers=HEADERS) as client:
         yield client
     dispose_engine()

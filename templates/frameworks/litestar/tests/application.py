@@ -4,10 +4,13 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from app.main import create_app
+from tests.settings import HEADERS
 
 Client = TestClient[Litestar]
 
 
 def open_client(app: Litestar | None = None) -> Client:
     """A client of the application, which starts and ends with the client's block."""
-    return TestClient(app or create_app())
+    client = TestClient(app or create_app())
+    client.headers.update(HEADERS)
+    return client

@@ -24,7 +24,7 @@ AnyRequest = Request[Any, Any, Any]
 
 def http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """An HTTPException of a handler or of Litestar."""
-    if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and is_raised_by_litestar(error):
         # Litestar's own complaint about the code, which is not for clients.
         return unexpected_error(request, error)
     if isinstance(error.__cause__, SerializationException) and is_raised_by_litestar(error):
@@ -69,7 +69,8 @@ async def log_websocket_error(error: Exception, scope: Scope) -> None:
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    return Response(problem.body, status_code=problem.status, headers={**problem.headers, **(headers or {})})
+    given = {name.lower(): value for name, value in (headers or {}).items()}
+    return Response(problem.body, status_code=problem.status, headers={**problem.headers, **given})
 
 
 def problem_of(error: HTTPException, status: int) -> Problem:
