@@ -5,10 +5,9 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,32 +15,15 @@ from typing import Any
 import httpx
 import pytest
 
-from combinations import FLAVOURS, FRAMEWORKS, STRATEGIES, Combination
+from combinations import FLAVOURS, FRAMEWORKS, Combination
 from conftest import Bake, RecordProperty
 from contract import EXCHANGES, NOTES, NOW, OPERATIONS, Exchange
 from environments import environment
+from live import LiveService, Start, one_slot, starting
 from servers import PgBouncer, PostgresServer, wait_until
-from storm import ServiceProcess, migrate, running, service_environment
 
 #: More requests than a server with threads lets wait.
 FLOOD = 130
-
-
-@dataclass(frozen=True)
-class LiveService:
-    """A process of the service, and the database that it works on."""
-
-    combination: Combination
-    process: ServiceProcess
-    postgres: PostgresServer
-    database: str
-
-    def client(self) -> httpx.Client:
-        limits = httpx.Limits(max_connections=2 * FLOOD)
-        return httpx.Client(base_url=self.process.url, timeout=60, trust_env=False, limits=limits)
-
-
-Start = Callable[..., LiveService]
 
 
 @pytest.fixture(scope="module", params=FLAVOURS, ids=lambda c: "-".join(c.framework_flavour))
@@ -51,49 +33,16 @@ def combination(request: pytest.FixtureRequest) -> Combination:
 
 
 @pytest.fixture(scope="module")
-def python(bake: Bake, combination: Combination) -> Path:
-    return environment(bake(combination))
-
-
-@pytest.fixture(scope="module")
-def database(combination: Combination, postgres: PostgresServer) -> Iterator[str]:
-    name = f"contract-{combination}"
-    postgres.create_database(name)
-    yield name
-    postgres.drop_database(name)
-
-
-@pytest.fixture(scope="module")
-def settings(
-    bake: Bake, combination: Combination, python: Path, database: str, postgres: PostgresServer, pgbouncer: PgBouncer
-) -> dict[str, str]:
-    """The environment of the service, whose database has been migrated."""
-    direct, pooled = postgres.direct_url(database), pgbouncer.pooled_url(database)
-    settings = service_environment(direct if combination.endpoint == "direct" else pooled, direct)
-    migrate(python, bake(combination).path, settings)
-    return settings
-
-
-@pytest.fixture(scope="module")
 def start(
     bake: Bake,
     combination: Combination,
-    python: Path,
-    settings: dict[str, str],
-    database: str,
     postgres: PostgresServer,
+    pgbouncer: PgBouncer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Start]:
     """Start processes of the service, each in its own way."""
     project = bake(combination)
-    with ExitStack() as stack:
-
-        def start(*arguments: str, path: Path = project.path, **more: str) -> LiveService:
-            log = tmp_path_factory.mktemp("contract") / "service.log"
-            process = ServiceProcess(python, path, settings | more, log, arguments or ("-m", "app"))
-            stack.enter_context(running([process]))
-            return LiveService(combination, process, postgres, database)
-
+    with starting(project, environment(project), postgres, pgbouncer, tmp_path_factory.mktemp("contract")) as start:
         yield start
 
 
@@ -165,21 +114,16 @@ def test_document_keeps_what_it_promises(
     record_property(f"{service.combination}  schemathesis", counts)
 
 
-def least(combination: Combination) -> dict[str, str]:
-    """Settings for one request at a time."""
-    return {row["name"].upper(): row["least"] for row in STRATEGIES[combination.pooling_strategy]["settings"]}
-
-
 def test_health_is_answered_while_a_flood_waits(bake: Bake, start: Start, combination: Combination) -> None:
     # Longer than the client waits for an answer: a health check that waits its turn fails by the client's time-out.
-    service = start(**least(combination), ADMISSION_TIMEOUT="600")
+    service = start(**one_slot(combination), ADMISSION_TIMEOUT="600")
     sent: list[str] = []
 
     def note_sent(event: str, _: dict[str, Any]) -> None:
         if event == "http11.send_request_body.complete":
             sent.append(event)
 
-    with service.client() as client, ThreadPoolExecutor(FLOOD) as threads:
+    with service.client(2 * FLOOD) as client, ThreadPoolExecutor(FLOOD) as threads:
         with service.postgres.locked(service.database, "note"):
             reads = [threads.submit(client.get, "/notes", extensions={"trace": note_sent}) for _ in range(FLOOD)]
             assert wait_until(lambda: len(sent) == FLOOD)
