@@ -77,10 +77,14 @@ def connect_args(driver: str, endpoint: str) -> str:
     return (TEMPLATE / "templates" / "connect_args" / f"{part}.py").read_text()
 
 
-def pooled_arguments(combination: Combination) -> list[str]:
-    """The lines of the connect arguments that the driver needs behind a pooler and not on the direct endpoint."""
-    direct, pooled = (connect_args(combination.driver, endpoint) for endpoint in ("direct", "pooled"))
-    return [line for line in pooled.splitlines(keepends=True) if line not in direct]
+#: The drivers' arguments against named prepared statements.
+AGAINST_NAMES = {"prepare_threshold", "prepared_statement_cache_size", "statement_cache_size"}
+
+
+def arguments_against_names(combination: Combination) -> list[str]:
+    """The lines of the connect arguments that keep the driver from naming its statements."""
+    lines = connect_args(combination.driver, combination.endpoint).splitlines(keepends=True)
+    return [line for line in lines if line.strip().startswith(tuple(f'"{name}"' for name in AGAINST_NAMES))]
 
 
 EVERY = [Combination(*choices) for choices in product(FRAMEWORKS, STRATEGIES, DRIVERS)]

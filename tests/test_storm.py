@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cloudrun_postgres_template.unasync import unasync
-from combinations import LIVE, BakedProject, Combination, each, each_live_combination, pooled_arguments
+from combinations import LIVE, BakedProject, Combination, arguments_against_names, each, each_live_combination
 from conftest import Bake, RecordProperty
 from environments import environment
 from servers import PgBouncer, PostgresServer
@@ -94,14 +94,16 @@ def broken(project: BakedProject, folder: Path, right: list[str], wrong: str) ->
     return copy
 
 
-PREPARING = [combination for combination in LIVE if combination.endpoint == "pooled" and pooled_arguments(combination)]
+PREPARING = [
+    combination for combination in LIVE if combination.endpoint == "pooled" and arguments_against_names(combination)
+]
 
 
 @each(PREPARING)
 def test_storm_notices_named_statements_behind_the_pooler(
     bake: Bake, combination: Combination, servers: Servers, tmp_path: Path, record_property: RecordProperty
 ) -> None:
-    project = broken(bake(combination), tmp_path, pooled_arguments(combination), "")
+    project = broken(bake(combination), tmp_path, arguments_against_names(combination), "")
     with serving(project, servers, tmp_path) as processes:
         result = storm(processes, rounds=1)
     assert result.failures

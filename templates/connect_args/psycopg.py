@@ -7,6 +7,7 @@ def connect_args(settings: DatabaseSettings) -> dict[str, Any]:
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
-        # No named prepared statements: the pooler may run the next statement on another server connection.
+        # No named prepared statements: a pooler may run the next one on another server connection, and after a column
+        # has changed its type, they fail. Without names a statement takes as many round trips.
         "prepare_threshold": None,
     }
