@@ -1,13 +1,20 @@
 """The URL's parameters for the driver. asyncpg knows most of libpq's parameters, and cannot apply all of them."""
 
+import socket
 import ssl
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncpg  # type: ignore[import-untyped]
 from pydantic import SecretStr
 from sqlalchemy import URL
+from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
 from .url import parse
+
+#: The name of the driver's connect argument for the time-out of one attempt, in seconds.
+CONNECT_TIMEOUT = "timeout"
 
 #: Where to connect. SQLAlchemy reads these from the URL itself.
 ADDRESS = {"host", "port"}
@@ -86,3 +93,42 @@ def verified_tls(parameters: dict[str, str]) -> ssl.SSLContext:
 def backend_pid(connection: Any) -> int:
     """The server process that the endpoint named when the connection was made."""
     return int(connection.get_server_pid())
+
+
+def ping(dialect: Dialect, dbapi_connection: DBAPIConnection) -> None:
+    """Ask the server for an answer, in one round trip; a statement of SQLAlchemy's would be prepared, which takes two.
+
+    Raises:
+        dialect.loaded_dbapi.Error: the server did not answer.
+    """
+    assert isinstance(dbapi_connection, AdaptedConnection)
+    try:
+        dbapi_connection.run_async(lambda connection: connection.execute("SELECT 1"))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise dialect.loaded_dbapi.OperationalError(str(error), error) from error
+
+
+def duplicate_socket(connection: Any) -> socket.socket | None:
+    """A socket object of its own for the connection's socket; None if the connection is closed."""
+    own = None if connection.is_closed() else connection._transport.get_extra_info("socket")
+    return own and socket.fromfd(own.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+
+
+def is_idle(connection: Any) -> bool:
+    """Whether the connection is open and in no transaction, as far as the driver knows without asking the server."""
+    return not (connection.is_closed() or connection.is_in_transaction())
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether this error says that the connection must not be used again, where the driver has not closed it.
+
+    It ended in the middle of a message, or its prepared statements no longer fit the tables.
+    """
+    cause = error.__cause__ if error else None
+    return isinstance(cause, asyncpg.InternalClientError | asyncpg.InvalidCachedStatementError)
+
+
+def is_bad_value(error: BaseException | None) -> bool:
+    """Whether the driver itself refused a value that it was to send."""
+    cause = error.__cause__ if error else None
+    return isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)

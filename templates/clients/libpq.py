@@ -1,13 +1,22 @@
 """The URL's parameters for the driver. They are libpq's own parameters, so all except one pass unchanged."""
 
+import socket
 import ssl
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
 from .url import parse
+
+#: The name of the driver's connect argument for the time-out of one attempt, in whole seconds.
+CONNECT_TIMEOUT = "connect_timeout"
+
+#: libpq's transaction status PQTRANS_IDLE.
+IDLE = 0
 
 #: The file with the certificates of the public authorities in Debian, and so in the service's image.
 DEBIAN_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -40,3 +49,34 @@ def system_authorities() -> Path:
 def backend_pid(connection: Any) -> int:
     """The server process that the endpoint named when the connection was made."""
     return int(connection.info.backend_pid)
+
+
+def ping(dialect: Dialect, dbapi_connection: DBAPIConnection) -> None:
+    """Ask the server for an answer, in one round trip if the connection is in AUTOCOMMIT.
+
+    Raises:
+        dialect.loaded_dbapi.Error: the server did not answer.
+    """
+    with closing(dbapi_connection.cursor()) as cursor:
+        cursor.execute("SELECT 1")
+
+
+def duplicate_socket(connection: Any) -> socket.socket | None:
+    """A socket object of its own for the connection's socket; None if the connection is closed."""
+    return None if connection.closed else socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+
+
+def is_idle(connection: Any) -> bool:
+    """Whether the connection is open and in no transaction, as far as the driver knows without asking the server."""
+    return int(connection.info.transaction_status) == IDLE
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether this error says that the connection must not be used again, where the driver has not closed it."""
+    # When a connection ends during a statement, psycopg may meet two results where it expects one.
+    return type(error).__name__ == "InternalError" and not getattr(error, "sqlstate", None)
+
+
+def is_bad_value(error: BaseException | None) -> bool:
+    """Whether the driver itself refused a value that it was to send."""
+    return isinstance(error, ValueError | OverflowError)

@@ -4,7 +4,10 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .connect_retry import retry_connect
+from .deadline import limit_sessions
 from .driver import translate
+from .errors import recognize_errors
+from .resets import make_resets_safe
 from .settings import DatabaseSettings
 
 
@@ -25,5 +28,8 @@ def build_engine(database_url: SecretStr, settings: DatabaseSettings) -> AsyncEn
         connect_args=connect_args(settings) | url_args,
         hide_parameters=True,
     )
+    limit_sessions(engine.sync_engine, settings.database_deadline, settings.database_connect_timeout)
     retry_connect(engine.sync_engine, settings.database_wake_timeout)
+    recognize_errors(engine.sync_engine)
+    make_resets_safe(engine.sync_engine)
     return engine

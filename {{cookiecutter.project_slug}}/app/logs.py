@@ -5,6 +5,7 @@ import logging
 import logging.config
 import re
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -70,10 +71,12 @@ def configure(level: str = "INFO") -> None:
     logging.config.dictConfig(config(level))
 
 
-def log_request(method: str, path: str, status: int, user_agent: str, seconds: float) -> None:
+def log_request(
+    method: str, path: str, status: int, user_agent: str, seconds: float, fields: Mapping[str, Any]
+) -> None:
     """One line for a request that has been answered, in the form that Cloud Logging shows as a request.
 
-    The path comes without the query, which may hold secrets.
+    The path comes without the query, which may hold secrets. The fields are further fields of the line.
     """
     request = {
         "requestMethod": method,
@@ -83,7 +86,7 @@ def log_request(method: str, path: str, status: int, user_agent: str, seconds: f
         "latency": f"{seconds:.6f}s",
     }
     level = logging.DEBUG if path in QUIET else logging.INFO
-    requests.log(level, "%s %s %d", method, path, status, extra={"fields": {"httpRequest": request}})
+    requests.log(level, "%s %s %d", method, path, status, extra={"fields": {"httpRequest": request, **fields}})
 
 
 def trace_of(headers: dict[str, str], project: str | None) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class Settings(DatabaseSettings):
     # Values stay text until read_several(): JSON is not the only way to write a list.
     model_config = SettingsConfigDict(enable_decoding=False)
 
-    admission_timeout: float = Field(default=10, gt=0)
-    """Seconds that a request waits for a slot before it is answered 503."""
+    admission_timeout: float = Field(default=25, gt=0)
+    """Seconds that a request waits for a slot before it is answered 503; longer than a database may take to wake."""
 
     shutdown_timeout: int = Field(default=8, ge=1)
     """Seconds that running requests get after SIGTERM; Cloud Run ends the container after 10."""

@@ -18,6 +18,13 @@ REQUIRED: dict[str, str] = {}
 #: The headers of every request, for example {"X-API-Key": "not-a-real-secret"}.
 HEADERS: dict[str, str] = {}
 
+#: One request at a time.
+ONE_SLOT = {
+{% for setting in cookiecutter._pooling_strategies[cookiecutter.pooling_strategy].settings %}
+    "{{ setting.name | upper }}": "{{ setting.least }}",
+{% endfor %}
+}
+
 
 def environment(**settings: str) -> dict[str, str]:
     """The environment of a process with only these settings of the service."""

@@ -9,13 +9,7 @@ import pytest
 from tests.conftest import DATABASE
 from tests.process import ServiceProcess
 from tests.servers import Endpoint, Postgres
-
-#: One request at a time.
-ONE_SLOT = {
-{% for setting in cookiecutter._pooling_strategies[cookiecutter.pooling_strategy].settings %}
-    "{{ setting.name | upper }}": "{{ setting.least }}",
-{% endfor %}
-}
+from tests.settings import ONE_SLOT
 
 
 @pytest.fixture(scope="module")

@@ -66,10 +66,10 @@ def test_all_instances_together_fit_the_database(settings: Settings) -> None:
 
 def test_request_may_take_as_long_as_its_waits(settings: Settings) -> None:
     timeout = REVISION["spec"]["timeoutSeconds"]
-    waits = settings.admission_timeout + settings.database_wake_timeout
+    waits = settings.admission_timeout + settings.database_wake_timeout + settings.database_deadline
     assert timeout > waits, (
-        f"Waiting for admission and for a waking database may take {waits} seconds, and Cloud Run ends the request "
-        f"after {timeout}: raise timeoutSeconds in deploy/service.yaml."
+        f"Waiting for admission and for a waking database and then a session may take {waits} seconds, and Cloud Run "
+        f"ends the request after {timeout}: raise timeoutSeconds in deploy/service.yaml."
     )
 
 

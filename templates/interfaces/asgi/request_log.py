@@ -5,6 +5,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
+from app.database.connect_retry import Connects, connects
 from app.logs import log_request, trace_fields, trace_of
 from app.web.admission import send_problem
 from app.web.problems import Problem
@@ -29,7 +30,9 @@ class RequestLog:
         # Not reset at the end: each request is a task of its own, and the server may log its end.
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         trace_fields.set(trace_of(headers, self.project))
-        answer = Answer(scope, headers.get("user-agent", ""))
+        connected = Connects()
+        connects.set(connected)
+        answer = Answer(scope, headers.get("user-agent", ""), connected)
 
         async def receive_and_note() -> Any:
             message = await receive()
@@ -63,10 +66,11 @@ class RequestLog:
 class Answer:
     """How far the answer to a request is, and its log line when it has ended."""
 
-    def __init__(self, scope: Any, user_agent: str) -> None:
+    def __init__(self, scope: Any, user_agent: str, connected: Connects) -> None:
         self.method = scope.get("method", "GET")
         self.path = scope["path"]
         self.user_agent = user_agent
+        self.connected = connected
         self.started = time.perf_counter()
         self.status = 0
         self.has_ended = False
@@ -94,4 +98,4 @@ class Answer:
         if not self.has_ended:
             self.has_ended = True
             seconds = time.perf_counter() - self.started
-            log_request(self.method, self.path, self.status, self.user_agent, seconds)
+            log_request(self.method, self.path, self.status, self.user_agent, seconds, self.connected.fields())

@@ -3,15 +3,33 @@
 import logging
 import os
 import signal
+import socket
+import sys
+from contextlib import suppress
 
 import uvicorn
 
 from app import logs
+from app.database.deadline import watchdog
 from app.settings import settings_or_exit
 
 log = logging.getLogger(__name__)
 
 HOST = "0.0.0.0"
+
+#: The exit code by which Uvicorn says that the application did not start.
+STARTUP_FAILURE = 3
+
+#: Seconds between the end of the last session and the end of the requests, for their answers.
+TIME_TO_ANSWER = 1
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which ends what waits for the database early enough to be answered."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        watchdog.end_all((self.config.timeout_graceful_shutdown or 0) - TIME_TO_ANSWER)
+        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -22,7 +40,7 @@ def main() -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     log.info("The service starts on http://%s:%d.", HOST, settings.port)
     signal.signal(signal.SIGTERM, end)
-    uvicorn.run(
+    config = uvicorn.Config(
         "app.main:create_asgi_app",
         factory=True,
         host=HOST,
@@ -36,6 +54,11 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
+    server = Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 def end(*_: object) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
+from app.database.connect_retry import Connects, connects
 from app.logs import log_request, trace_fields, trace_of
 from app.web.admission import Body, close
 from app.web.problems import Problem, database_problem
@@ -35,7 +36,9 @@ class RequestLog:
         # Not reset at the end, when the server may still log an error: app/__main__.py does it.
         headers = {name: environ.get(variable, "") for name, variable in TRACE_HEADERS.items()}
         trace_fields.set(trace_of(headers, self.project))
-        line = RequestLine(environ)
+        connected = Connects()
+        connects.set(connected)
+        line = RequestLine(environ, connected)
         try:
             answer = Answer(self.app, environ)
         except Exception as error:
@@ -52,10 +55,11 @@ class RequestLog:
 class RequestLine:
     """The log line of a request, which is written once."""
 
-    def __init__(self, environ: dict[str, Any]) -> None:
+    def __init__(self, environ: dict[str, Any], connected: Connects) -> None:
         self.method: str = environ["REQUEST_METHOD"]
         self.path: str = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         self.user_agent: str = environ.get("HTTP_USER_AGENT", "")
+        self.connected = connected
         self.started = time.perf_counter()
         self.status = 0
         self.has_ended = False
@@ -64,7 +68,7 @@ class RequestLine:
         if not self.has_ended:
             self.has_ended = True
             seconds = time.perf_counter() - self.started
-            log_request(self.method, self.path, self.status, self.user_agent, seconds)
+            log_request(self.method, self.path, self.status, self.user_agent, seconds, self.connected.fields())
 
 
 class Answer:

@@ -9,11 +9,16 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import logs
+from app.database.deadline import watchdog
 from app.settings import Settings, settings_or_exit
 from app.web import lifespan
 
 #: In memory and writable also where the root file system is not; only Linux has it.
 SHARED_MEMORY = Path("/dev/shm")
+
+
+#: Seconds between the end of the last session and the end of the requests, for their answers.
+TIME_TO_ANSWER = 1
 
 
 class Log(Logger):
@@ -31,12 +36,14 @@ class Log(Logger):
 class Worker(ThreadWorker):
     """Gunicorn's worker with threads, which closes its socket as soon as it is asked to end.
 
-    Left open until the last request is answered, it would let others queue up that nobody is going to answer.
+    Left open until the last request is answered, it would let others queue up that nobody is going to answer. What
+    waits for the database is ended early enough to be answered.
     """
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(enabled)
         if not self.alive:
+            watchdog.end_all(self.cfg.graceful_timeout - TIME_TO_ANSWER)
             for listener in self.sockets:
                 listener.close()
 

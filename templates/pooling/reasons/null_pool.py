@@ -4,7 +4,7 @@ A pooler is a program between clients and Postgres that shares a few server conn
 opens a connection to the pooler and closes it at its end: so no connection here gets stale while the database sleeps.
 A hundred instances cost the database no more than one, because the pooler limits the connections to the database.
 
-The price is a TCP connection, a TLS handshake and a login for each session: seven to eleven round trips (a message and
-its answer) where a kept connection needs two to eight, and several milliseconds of processor time. If that is too
-much, use the layered_pool strategy: it keeps a few connections to the same pooler open.
+The price is a TCP connection, a TLS handshake, a login and a ping for each session: eight to twelve round trips (a
+message and its answer) where a kept connection needs two to five, and several milliseconds of processor time. If that
+is too much, use the layered_pool strategy: it keeps a few connections to the same pooler open.
 """

@@ -1,24 +1,33 @@
 """Connecting is retried while the database wakes.
 
-A suspended database refuses or drops new connections for some hundred milliseconds up to some seconds. Only
-connecting is retried, never the work: when the answer to a COMMIT is lost, nobody knows whether it took effect.
+A suspended database refuses or drops new connections for some hundred milliseconds up to some seconds. A pooler lets
+its clients log in even while its server is away, so behind a pooler a ping belongs to connecting.
+
+Only connecting is retried, never the work: when the answer to a COMMIT is lost, nobody knows whether it took effect.
 """
 
 import asyncio
 import logging
 import math
 import ssl
+import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_
-from tenacity import RetryCallState, Retrying, stop_before_delay, wait_random_exponential
-from tenacity.retry import retry_if_exception, retry_if_exception_type
+from tenacity import RetryCallState, Retrying, wait_random_exponential
+from tenacity.retry import retry_if_exception
+
+from .deadline import watchdog
+from .driver import CONNECT_TIMEOUT
+from .settings import ENDPOINT
 
 log = logging.getLogger(__name__)
 
@@ -40,33 +49,82 @@ PERMANENT_WORDS = (
     "no such user",
 )
 
+#: The shortest time-out of one attempt, in seconds. libpq takes no shorter one.
+SHORTEST_ATTEMPT = 2
+
 #: The most seconds that the caller waits for a connection, if less than the engine's time-out.
 caller_timeout: ContextVar[float] = ContextVar("caller_timeout", default=math.inf)
 
 
-def retry_connect(engine: Engine, timeout: float) -> None:
-    """Retry each new connection of this engine until it succeeds or the time-out (seconds) has passed.
+@dataclass
+class Connects:
+    """How often a caller tried to connect, and the seconds that it waited for that."""
 
-    A running attempt is not interrupted, so the total may be longer by the connect time-out.
-    """
+    attempts: int = 0
+    seconds: float = 0
+
+    def fields(self) -> dict[str, int]:
+        """The fields of a log line; none where nothing was connected."""
+        waited = {"attempts": self.attempts, "database_wait_ms": round(1000 * self.seconds)}
+        return waited if self.attempts else {}
+
+
+#: The count of the caller, for example of one request; where there is none, each failed attempt is logged.
+connects: ContextVar[Connects | None] = ContextVar("connects", default=None)
+
+
+def retry_connect(engine: Engine, timeout: float) -> None:
+    """Retry each new connection of this engine until it succeeds or the time-out (seconds) has passed."""
 
     @event.listens_for(engine, "do_connect")
     def connect(
         dialect: Dialect, record: ConnectionPoolEntry, arguments: Sequence[Any], keywords: dict[str, Any]
     ) -> DBAPIConnection:
+        count = connects.get() or Connects()
+        started = time.monotonic()
+
+        def time_left() -> float:
+            return min(started + min(timeout, caller_timeout.get()) - time.monotonic(), watchdog.time_left())
+
+        def attempt() -> DBAPIConnection:
+            count.attempts += 1
+            limit = max(SHORTEST_ATTEMPT, math.ceil(time_left()))
+            return connect_once(dialect, arguments, keywords | {CONNECT_TIMEOUT: min(keywords[CONNECT_TIMEOUT], limit)})
+
         retrying = Retrying(
-            retry=retry_if_exception_type((OSError, dialect.loaded_dbapi.Error)) & retry_if_exception(is_transient),
-            stop=stop_before_delay(min(timeout, caller_timeout.get())),
+            retry=retry_if_exception(lambda error: is_transient(error, dialect)),
+            stop=lambda state: state.upcoming_sleep >= time_left(),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             sleep=lambda seconds: await_(asyncio.sleep(seconds)),
             before_sleep=log_attempt,
             reraise=True,
         )
         try:
-            return retrying(dialect.connect, *arguments, **keywords)
+            return retrying(attempt)
         except OSError as error:
             # Some drivers raise plain network errors, which SQLAlchemy does not recognize as database errors.
             raise dialect.loaded_dbapi.OperationalError(str(error) or type(error).__name__) from error
+        finally:
+            count.seconds += time.monotonic() - started
+
+
+def connect_once(dialect: Dialect, arguments: Sequence[Any], keywords: dict[str, Any]) -> DBAPIConnection:
+    """A connection whose server answers."""
+    if watchdog.time_left() < SHORTEST_ATTEMPT:
+        raise dialect.loaded_dbapi.OperationalError("The service ends and connects no more.")
+    try:
+        connection = dialect.connect(*arguments, **keywords)
+    except BaseException as error:
+        # The frames hold the half-made connection, and with it a socket, until Python collects garbage.
+        traceback.clear_frames(error.__traceback__)
+        raise
+    try:
+        if ENDPOINT == "pooled":
+            dialect.do_ping(connection)
+    except BaseException:
+        dialect.do_terminate(connection)
+        raise
+    return connection
 
 
 @contextmanager
@@ -79,9 +137,9 @@ def connect_within(timeout: float) -> Iterator[None]:
         caller_timeout.reset(token)
 
 
-def is_transient(error: BaseException) -> bool:
+def is_transient(error: BaseException, dialect: Dialect) -> bool:
     """Whether a retry may succeed."""
-    if isinstance(error, ssl.SSLCertVerificationError):
+    if isinstance(error, ssl.SSLCertVerificationError) or not isinstance(error, OSError | dialect.loaded_dbapi.Error):
         return False
     sqlstate = getattr(error, "sqlstate", None) or ""
     return not (sqlstate.startswith(PERMANENT_CLASSES) or any(words in str(error) for words in PERMANENT_WORDS))
@@ -89,7 +147,8 @@ def is_transient(error: BaseException) -> bool:
 
 def log_attempt(attempt: RetryCallState) -> None:
     error = attempt.outcome and attempt.outcome.exception()
-    log.warning(
+    log.log(
+        logging.DEBUG if connects.get() else logging.WARNING,
         "The database does not answer yet; attempt %d failed with %s: %s",
         attempt.attempt_number,
         type(error).__name__,

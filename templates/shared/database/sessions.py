@@ -17,12 +17,14 @@ from threading import Lock
 from types import FrameType
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from .deadline import prolong
 from .engine import build_engine
 from .settings import get_database_settings
 
@@ -39,8 +41,18 @@ class WriteRefusedError(RuntimeError):
         super().__init__("reading() does not write: open the session with writing().")
 
 
-class ReadOnlySession(Session):
+class BlockSession(Session):
+    """The session of a block; its connection is the block's."""
+
+
+class ReadOnlySession(BlockSession):
     """A session that refuses to flush and to run INSERT, UPDATE or DELETE."""
+
+
+@event.listens_for(BlockSession, "after_begin")
+def take_connection(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if not transaction.nested:
+        session.info["block"].take(connection)
 
 
 @event.listens_for(ReadOnlySession, "before_flush")
@@ -53,17 +65,8 @@ def before_execute(state: ORMExecuteState) -> None:
     if state.is_insert or state.is_update or state.is_delete:
         raise WriteRefusedError
     if state.execution_options.get("stream_results") or state.execution_options.get("yield_per"):
-        open_transaction(state)
-
-
-def open_transaction(state: ORMExecuteState) -> None:
-    """Let the rest of a reading() block run in a transaction, because a streamed result needs one."""
-    session = state.session
-    if "transaction" not in session.info:
-        # It returns the connection in AUTOCOMMIT to the engine.
-        session.commit()
-        session.connection(execution_options={"isolation_level": "READ COMMITTED"})
-        session.info["transaction"] = True
+        # A streamed result needs a transaction.
+        set_autocommit(state.session.connection(), False)
 
 
 @cache
@@ -86,28 +89,27 @@ async def dispose_engine() -> None:
         cached_engine.cache_clear()
 
 
-def writing() -> "SessionBlock":
-    """A session in one transaction.
+def writing(deadline: float | None = None) -> "SessionBlock":
+    """A session in one transaction, for at most so many seconds (DATABASE_DEADLINE if not given).
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement or the commit.
+        sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement or the commit, or the time is
+            over.
     """
-    return SessionBlock(AsyncSession(get_engine(), expire_on_commit=False), AsyncSession.commit)
+    return SessionBlock(BlockSession, AsyncSession.commit, autocommit=False, deadline=deadline)
 
 
-def reading() -> "SessionBlock":
+def reading(deadline: float | None = None) -> "SessionBlock":
     """A session in AUTOCOMMIT (no transaction): each query sees the latest data, so two queries may see different data.
 
     It refuses a write through the ORM. It cannot refuse a write in text(), which is permanent at once. A result that
-    is streamed (the option yield_per) opens a transaction until the end of the block.
+    is streamed (the option yield_per) opens a transaction until the end of the block. The deadline is as in writing().
 
     Raises:
         WriteRefusedError: the block tried to write, or left a changed object.
-        sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement.
+        sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement, or the time is over.
     """
-    engine = get_engine().execution_options(isolation_level="AUTOCOMMIT")
-    session = AsyncSession(engine, sync_session_class=ReadOnlySession, expire_on_commit=False)
-    return SessionBlock(session, AsyncSession.flush)
+    return SessionBlock(ReadOnlySession, AsyncSession.flush, autocommit=True, deadline=deadline)
 
 
 class SessionBlock:
@@ -117,10 +119,21 @@ class SessionBlock:
     left in the middle.
     """
 
-    def __init__(self, session: AsyncSession, finish: Callable[[AsyncSession], Awaitable[None]]) -> None:
-        self.session = session
+    def __init__(
+        self,
+        kind: type[BlockSession],
+        finish: Callable[[AsyncSession], Awaitable[None]],
+        *,
+        autocommit: bool,
+        deadline: float | None,
+    ) -> None:
+        self.session = AsyncSession(get_engine(), sync_session_class=kind, info={"block": self}, expire_on_commit=False)
         self.finish = finish
+        self.autocommit = autocommit
+        self.deadline = deadline
         self.known_to: set[AsyncSession] = set()
+        self.connection: Connection | None = None
+        self.has_ended = False
 
     async def __aenter__(self) -> AsyncSession:
         sessions = open_sessions.get()
@@ -129,13 +142,37 @@ class SessionBlock:
         self.known_to.add(self.session)
         return self.session
 
+    def take(self, connection: Connection) -> None:
+        """Set up the connection for this block. Each block does, so nothing is reset at its end, which could fail."""
+        if self.has_ended:
+            connection.close()
+            raise InvalidRequestError("The block of this session has ended: open another one.")
+        self.connection = connection
+        if self.autocommit:
+            set_autocommit(connection, True)
+        if self.deadline is not None:
+            prolong(connection, self.deadline)
+
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
         try:
             async with self.session:
-                if error is None:
-                    await self.finish(self.session)
+                try:
+                    if error is None:
+                        await self.finish(self.session)
+                finally:
+                    self.has_ended = True
         finally:
             self.known_to.discard(self.session)
+            if self.connection and not self.connection.closed:
+                # Another task uses the session too, so it could not be closed.
+                self.connection.invalidate()
+
+
+def set_autocommit(connection: Connection, value: bool) -> None:
+    """Turn the driver's AUTOCOMMIT on or off, which takes no round trip."""
+    dbapi_connection = connection.connection.dbapi_connection
+    if dbapi_connection:
+        dbapi_connection.autocommit = value
 
 
 def stands_in_generator() -> bool:

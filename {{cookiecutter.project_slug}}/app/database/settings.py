@@ -49,6 +49,9 @@ class DatabaseSettings(BaseSettings):
     database_wake_timeout: float = Field(default=20, ge=0)
     """Seconds during which connecting is retried, while a suspended database wakes."""
 
+    database_deadline: float = Field(default=30, gt=0)
+    """Seconds that a session may hold its connection; afterwards the connection is closed, and the request fails."""
+
     application_name: str = "{{ cookiecutter.project_slug }}"
     """The name of the service's connections in pg_stat_activity."""
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticSerializationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from app.database.errors import sqlstate_of
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +24,50 @@ RETRY_AFTER = 5
 #: The name of each status in HTTP (RFC 9110); Python has the newer names since 3.13.
 TITLES = http.client.responses | {413: "Content Too Large", 422: "Unprocessable Content"}
 
-#: SQLSTATEs (Postgres's error codes) of writes that conflict with another row: unique, foreign key and exclusion.
-CONFLICTS = {"23505", "23503", "23P01"}
+CONFLICT = HTTPStatus.CONFLICT
+UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 
-#: Classes of SQLSTATE that say the database cannot be used now: connection lost, login refused, no such database,
-#: rolled back because of another transaction, no resources, shutting down.
-UNAVAILABLE_CLASSES = ("08", "28", "3D", "40", "53", "57")
+#: The answer to an SQLSTATE (Postgres's error codes, Appendix A of its documentation). The first two characters are a
+#: class; a code of its own goes before its class. What does not stand here is a mistake of the program: 500.
+STATUS_OF_SQLSTATE = {
+    # The connection is lost, or none was made.
+    "08": UNAVAILABLE,
+    "28": UNAVAILABLE,
+    "3D": UNAVAILABLE,
+    # The value does not fit the column.
+    "22": UNPROCESSABLE,
+    "23502": UNPROCESSABLE,
+    "23514": UNPROCESSABLE,
+    "44": UNPROCESSABLE,
+    # It contradicts another row.
+    "23001": CONFLICT,
+    "23503": CONFLICT,
+    "23505": CONFLICT,
+    "23P01": CONFLICT,
+    # The server takes no writes now, or has ended a transaction that was idle or took too long.
+    "25006": UNAVAILABLE,
+    "25P03": UNAVAILABLE,
+    "25P04": UNAVAILABLE,
+    # Rolled back because of another transaction.
+    "40": UNAVAILABLE,
+    # No resources: connections, memory, disk.
+    "53": UNAVAILABLE,
+    # In use: a lock that was not to be had in time.
+    "55006": UNAVAILABLE,
+    "55P03": UNAVAILABLE,
+    # An operator or a time-out has ended it; the server stops or starts.
+    "57": UNAVAILABLE,
+    # The server's own system fails.
+    "58": UNAVAILABLE,
+}
+
+#: What the client is told of an error of the database.
+DETAILS = {
+    CONFLICT: "It contradicts what is already stored.",
+    UNPROCESSABLE: "The database cannot store a value of this request.",
+    UNAVAILABLE: "The database is not available; try again shortly.",
+}
 
 #: Statuses whose answers never have a body (RFC 9110).
 WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -97,29 +137,39 @@ class Problem(BaseModel):
 
 
 def database_problem(error: SQLAlchemyError, request: str) -> Problem:
-    """The answer to a database error that ended this request (method and path): 409, 503 or 500."""
+    """The answer to a database error that ended this request (method and path), which is logged without SQL."""
     problem = problem_of(error)
-    # The client caused a conflict, and the message would quote what the client sent.
-    if problem.status != HTTPStatus.CONFLICT:
-        unexpected = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
-        log.error("%s: %s", request, error, exc_info=unexpected)
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s failed", request, exc_info=error)
+    elif problem.status != HTTPStatus.CONFLICT:
+        # The message of a conflict would quote what the client sent.
+        log.warning("%s: %d, %s", request, problem.status, reason(error))
     return problem
 
 
 def problem_of(error: SQLAlchemyError) -> Problem:
-    sqlstate = sqlstate_of(error)
-    if sqlstate in CONFLICTS:
-        return Problem.of(HTTPStatus.CONFLICT, "It contradicts what is already stored.")
-    lost = isinstance(error, PoolTimeoutError | OperationalError | InterfaceError)
-    if lost or sqlstate.startswith(UNAVAILABLE_CLASSES):
-        return Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The database is not available; try again shortly.")
-    return Problem.of(HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = status_of(error)
+    return Problem.of(status, DETAILS.get(status))
 
 
-def sqlstate_of(error: SQLAlchemyError) -> str:
-    """The error's SQLSTATE, or the empty string if the database gave none."""
-    original: Any = error.orig if isinstance(error, DBAPIError) else None
-    return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
+def status_of(error: SQLAlchemyError) -> HTTPStatus:
+    """By the SQLSTATE, which says the same for every driver; where there is none, by what SQLAlchemy knows."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    sqlstate = sqlstate_of(original)
+    if status := STATUS_OF_SQLSTATE.get(sqlstate) or STATUS_OF_SQLSTATE.get(sqlstate[:2]):
+        return status
+    if isinstance(error, PoolTimeoutError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return UNAVAILABLE
+    if isinstance(error, DataError):
+        return UNPROCESSABLE
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """The database's own words in one line."""
+    details = error.detail if isinstance(error, DBAPIError) else []
+    original = error.orig if isinstance(error, DBAPIError) else error.args[0]
+    return " ".join([type(error).__name__ + ":", *str(original).splitlines()[:1], *details])
 
 
 def invalid_input(errors: Sequence[Any]) -> Problem:
