@@ -35,5 +35,5 @@ def test_ready_gives_up_before_waking_would_and_keeps_the_detail_to_the_log(
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["retry-after"]
     assert unreachable not in response.text
-    assert "The database did not answer" in caplog.text
+    assert "The database is not ready" in caplog.text
     assert "not-a-real-secret" not in caplog.text

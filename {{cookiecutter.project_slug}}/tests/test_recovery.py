@@ -1,7 +1,10 @@
 """The database goes to sleep, restarts or refuses the service."""
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import LiteralString
 
 import pytest
 
@@ -73,6 +76,29 @@ def test_retries_end_with_503(endpoint: Endpoint, database: str, configure: Conf
     assert response.status_code == 503
     assert response.headers["retry-after"]
     assert "127.0.0.1" not in response.text
+
+
+def test_writes_are_served_again_as_soon_as_the_server_takes_writes(postgres: Postgres, client: Client) -> None:
+    with read_only(postgres):
+        assert [client.post("/notes", json={"title": "Milk"}).status_code for _ in range(CLIENTS)] == [503] * CLIENTS
+        assert client.get("/notes").status_code == 200
+        assert client.get("/ready").status_code == 503
+    assert client.post("/notes", json={"title": "Milk"}).status_code == 201
+    assert client.get("/ready").status_code == 200
+
+
+@contextmanager
+def read_only(postgres: Postgres) -> Iterator[None]:
+    """Inside the block, the server takes no writes; sessions notice it at once."""
+    set_read_only(postgres, "on")
+    yield
+    set_read_only(postgres, "off")
+
+
+def set_read_only(postgres: Postgres, value: LiteralString) -> None:
+    with postgres.connection() as connection:
+        connection.execute(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = {value}")
+    postgres.terminate_backends(DATABASE)
 
 
 def test_missing_database_is_no_reason_to_wait(

@@ -152,7 +152,7 @@ async def wait_between_statements() -> None:
     async with writing(deadline=0.1) as session:
         await session.exec(select(Note))
         for _ in attempts():
-            if all(watch.is_over for watch in watchdog.watches):
+            if all(watch.end for watch in watchdog.watches):
                 break
         await session.exec(select(Note))
 

@@ -32,11 +32,12 @@ class Watch:
         self.ends_at = time.monotonic() + seconds
         # A duplicate: when the driver closes its socket, the number may soon belong to another one.
         self.socket = duplicate_socket(connection)
-        self.is_over = False
+        #: Why the time is over; empty while it is not.
+        self.end = ""
 
-    def shut(self) -> None:
+    def shut(self, why: str) -> None:
         """End the connection for both sides, which wakes who waits for it."""
-        self.is_over = True
+        self.end = why
         if self.socket:
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
@@ -93,6 +94,9 @@ class Watchdog:
         """Seconds until the process ends; infinite while nobody has asked it to."""
         return self.ends_at - time.monotonic()
 
+    def open_watches(self) -> list[Watch]:
+        return [watch for watch in self.watches if not watch.end]
+
     def wake_by(self, moment: float) -> None:
         if moment < self.wakes_at:
             self.wakes_at = moment
@@ -102,10 +106,12 @@ class Watchdog:
         with self.changed:
             while True:
                 now = time.monotonic()
-                for watch in self.watches:
-                    if min(watch.ends_at, self.ends_at) <= now:
-                        watch.shut()
-                ends = [min(watch.ends_at, self.ends_at) for watch in self.watches if not watch.is_over]
+                for watch in self.open_watches():
+                    if self.ends_at <= now:
+                        watch.shut("The service ends.")
+                    elif watch.ends_at <= now:
+                        watch.shut(f"The session held its connection for {watch.seconds:g} s.")
+                ends = [min(watch.ends_at, self.ends_at) for watch in self.open_watches()]
                 self.wakes_at = min(ends, default=math.inf)
                 self.changed.wait(None if self.wakes_at == math.inf else self.wakes_at - now)
 

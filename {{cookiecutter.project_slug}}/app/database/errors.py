@@ -33,12 +33,12 @@ def recognize_errors(engine: Engine) -> None:
         if sqlstate_of(original) in UNUSABLE or is_lost(original):
             context.is_disconnect = True
         watch = None if connection.invalidated else connection.info.get(WATCH)
-        if watch and watch.is_over:
+        if watch and watch.end:
             context.is_disconnect = True
             # It says nothing of the pool's other connections.
             context.invalidate_pool_on_disconnect = False
             if isinstance(context.sqlalchemy_exception, StatementError):
-                context.sqlalchemy_exception.add_detail(f"The session held its connection for {watch.seconds:g} s.")
+                context.sqlalchemy_exception.add_detail(watch.end)
         return None
 
 

@@ -165,11 +165,13 @@ def status_of(error: SQLAlchemyError) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def reason(error: SQLAlchemyError) -> str:
-    """The database's own words in one line."""
-    details = error.detail if isinstance(error, DBAPIError) else []
-    original = error.orig if isinstance(error, DBAPIError) else error.args[0]
-    return " ".join([type(error).__name__ + ":", *str(original).splitlines()[:1], *details])
+def reason(error: Exception) -> str:
+    """The error's own words in one line, without the statement."""
+    if isinstance(error, DBAPIError):
+        words, details = str(error.orig), error.detail
+    else:
+        words, details = " ".join(map(str, error.args)), []
+    return " ".join([f"{type(error).__name__}:", *words.splitlines()[:1], *details])
 
 
 def invalid_input(errors: Sequence[Any]) -> Problem:

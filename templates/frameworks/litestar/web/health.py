@@ -1,6 +1,7 @@
 """Whether the process runs, and whether the database answers it."""
 
 import logging
+from functools import partial
 from http import HTTPStatus
 from typing import Literal
 
@@ -10,10 +11,10 @@ from litestar.openapi import ResponseSpec
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.database.check import ping
 from app.database.connect_retry import connect_within
+from app.database.ping import ping
 from app.web.database_calls import within
-from app.web.problems import Problem
+from app.web.problems import Problem, reason
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ async def ready() -> Health:
     """Answer when the database does; for people and smoke tests, not for probes."""
     try:
         with connect_within(READY_TIMEOUT):
-            await within(READY_TIMEOUT, ping)
+            await within(READY_TIMEOUT, partial(ping, READY_TIMEOUT))
     except (SQLAlchemyError, TimeoutError) as error:
-        log.warning("The database did not answer: %s: %s", type(error).__name__, error)
+        log.warning("The database is not ready: %s", reason(error))
         raise ServiceUnavailableException("The database did not answer in time.") from None
     return Health()
