@@ -6,7 +6,7 @@ A migration must mean the same for ever. So it names what a type is in the datab
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -17,6 +17,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import ARRAY, CheckConstraint, Connection, Dialect, Enum, MetaData, Table, TypeDecorator, text
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGInspector
 from sqlalchemy.sql.elements import conv
+from sqlalchemy.types import TypeEngine
 
 from app.database.base import CHECK_NAME
 
@@ -31,7 +32,7 @@ DIALECT = postgres(paramstyle="named")
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
     """What the migration says for a type or a CHECK constraint; False leaves it to Alembic."""
     if kind == "type" and isinstance(item, TypeDecorator):
-        return _repr_type(item.type_engine(DIALECT), context)
+        return _repr_type(undecorated(item), context)
     if kind == "type" and isinstance(item, Enum) and item.native_enum:
         return f"sa.Enum({', '.join(map(repr, item.enums))}, name={str(item.name)!r}, create_type=False)"
     if kind == "type" and isinstance(item, Enum):
@@ -59,10 +60,13 @@ def compare_text_enums(
     for check in table.constraints:
         if isinstance(check, CheckConstraint) and check._type_bound:
             column, _, members = condition(check).partition(" IN ")
-            before = literals(conditions.get(constraint_name(check), ""))
-            if before and set(before) != set(literals(members)):
+            before, after = literals(conditions.get(constraint_name(check), "")), literals(members)
+            if before and set(before) != set(after):
                 old = CheckConstraint(f"{column} IN ({', '.join(before)})", name=check.name, table=stored)
-                changes.ops += [ops.DropConstraintOp.from_constraint(old), ops.AddConstraintOp.from_constraint(check)]
+                add = ops.CreateCheckConstraintOp.from_constraint(check)
+                # All rows have one of these members. So Postgres need not read them, while everyone else waits.
+                add.kw |= {"postgresql_not_valid": True} if set(before) < set(after) else {}
+                changes.ops += [ops.DropConstraintOp.from_constraint(old), add]
     return PriorityDispatchResult.CONTINUE
 
 
@@ -84,6 +88,26 @@ def literals(sql: str) -> list[str]:
 # An enum as a type of Postgres: Alembic creates the type with a table, but never changes it or drops it.
 
 
+class EnumColumn(NamedTuple):
+    """A column of this type or of an array of it, as Postgres quotes it."""
+
+    table: str
+    name: str
+    is_array: bool
+    #: The expression of its default, or None.
+    default: str | None
+
+    def change_type(self, enum: str) -> Iterator[str]:
+        """Its values and its default go from the type that had this name to the one that has it now."""
+        alter = f"ALTER TABLE {self.table} ALTER {self.name}"
+        array = "[]" if self.is_array else ""
+        if self.default:
+            yield f"{alter} DROP DEFAULT"
+        yield f"{alter} TYPE {enum}{array} USING CAST(CAST({self.name} AS text{array}) AS {enum}{array})"
+        if self.default:
+            yield f"{alter} SET DEFAULT {self.default}"
+
+
 @dataclass
 class ChangeEnum(ops.MigrateOperation):
     """Create, change or drop the type of an enum; where there are no members, there is no type."""
@@ -91,8 +115,7 @@ class ChangeEnum(ops.MigrateOperation):
     name: str
     before: Members
     after: Members
-    #: The tables and columns of this type, as Postgres quotes them.
-    columns: list[tuple[str, str]]
+    columns: list[EnumColumn]
 
     def reverse(self) -> "ChangeEnum":
         return ChangeEnum(self.name, self.after, self.before, self.columns)
@@ -113,8 +136,8 @@ class ChangeEnum(ops.MigrateOperation):
         else:
             yield f"ALTER TYPE {name} RENAME TO {old}"
             yield f"CREATE TYPE {name} AS ENUM ({quoted(self.after)})"
-            for table, column in self.columns:
-                yield f"ALTER TABLE {table} ALTER {column} TYPE {name} USING CAST(CAST({column} AS text) AS {name})"
+            for column in self.columns:
+                yield from column.change_type(name)
             yield f"DROP TYPE {old}"
 
 
@@ -151,20 +174,28 @@ def compare_native_enums(
 def native_enums(metadata: MetaData) -> Iterator[tuple[str, Members]]:
     for table in metadata.tables.values():
         for column in table.columns:
-            kind = column.type.item_type if isinstance(column.type, ARRAY) else column.type
-            if isinstance(kind, Enum) and kind.native_enum:
-                yield str(kind.name), tuple(kind.enums)
+            kind = undecorated(column.type)
+            member = undecorated(kind.item_type) if isinstance(kind, ARRAY) else kind
+            if isinstance(member, Enum) and member.native_enum:
+                yield str(member.name), tuple(member.enums)
 
 
-def columns(connection: Connection, enum: str) -> list[tuple[str, str]]:
-    """The tables and columns that have this type."""
+def undecorated(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What the type is in the database."""
+    return kind.type_engine(DIALECT) if isinstance(kind, TypeDecorator) else kind
+
+
+def columns(connection: Connection, enum: str) -> list[EnumColumn]:
+    """The columns that have this type, except those that follow the column of another table."""
     query = text(
-        "SELECT attrelid::regclass::text, quote_ident(attname) FROM pg_attribute"
-        " JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid"
-        " WHERE relkind = 'r' AND NOT attisdropped AND typname = :enum AND pg_type_is_visible(pg_type.oid)"
-        " ORDER BY 1, 2"
+        "SELECT attrelid::regclass::text, quote_ident(attname), atttypid = typarray,"
+        " CASE attgenerated WHEN '' THEN pg_get_expr(adbin, adrelid) END FROM pg_attribute"
+        " JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON atttypid IN (pg_type.oid, typarray)"
+        " LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
+        " WHERE relkind IN ('r', 'p') AND attinhcount = 0 AND NOT attisdropped"
+        " AND typname = :enum AND pg_type_is_visible(pg_type.oid) ORDER BY 1, 2"
     )
-    return [(row[0], row[1]) for row in connection.execute(query, {"enum": enum})]
+    return [EnumColumn(*row) for row in connection.execute(query, {"enum": enum})]
 
 
 plugin = Plugin("service.enums")

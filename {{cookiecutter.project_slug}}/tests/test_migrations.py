@@ -1,10 +1,31 @@
 """The migrations, each test on its own database."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from tests.migrations import alembic, start_alembic
+from tests.migrations import alembic, start_alembic, with_migrations
+from tests.servers import attempts
+
+CREATE_TABLE = """
+op.create_table("crowd", sa.Column("number", sa.BigInteger()))
+op.execute("INSERT INTO crowd SELECT generate_series(1, 1000)")
+"""
+
+CREATE_INDEX = """
+with op.get_context().autocommit_block():
+    op.drop_index("ix_crowd_number", postgresql_concurrently=True, if_exists=True)
+    op.create_index("ix_crowd_number", "crowd", ["number"], postgresql_concurrently=True)
+"""
+
+VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_crowd_number'::regclass"
+
+CLIENTS = """
+    SELECT count(*), count(*) FILTER (WHERE wait_event = 'virtualxid')
+    FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+"""
 
 
 def test_models_and_migrations_agree(empty_database: str) -> None:
@@ -18,10 +39,29 @@ def test_every_migration_can_be_undone(empty_database: str) -> None:
     alembic(empty_database, "upgrade", "head")
 
 
-def test_upgrades_at_the_same_time_all_succeed(empty_database: str) -> None:
-    upgrades = [start_alembic(empty_database, "upgrade", "head") for _ in range(3)]
-    outputs = [upgrade.communicate()[0] for upgrade in upgrades]
-    assert [upgrade.returncode for upgrade in upgrades] == [0, 0, 0], outputs
+def test_upgrades_at_the_same_time_all_succeed(empty_database: str, tmp_path: Path) -> None:
+    """Also where an index is built CONCURRENTLY: that waits for the transactions of all others."""
+    folder = with_migrations(tmp_path, CREATE_TABLE, CREATE_INDEX)
+    arguments = ("-x", "lock_timeout=1min", "upgrade", "head")
+    with psycopg.connect(empty_database) as reader, psycopg.connect(empty_database, autocommit=True) as connection:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("SELECT")
+        upgrades = [start_alembic(empty_database, *arguments, folder=folder) for _ in range(3)]
+        wait_for_clients(connection, 5)
+        reader.commit()
+        outputs = [upgrade.communicate()[0] for upgrade in upgrades]
+        assert [upgrade.returncode for upgrade in upgrades] == [0, 0, 0], outputs
+        assert connection.execute(VALID).fetchall() == [(True,)]
+        assert connection.execute("SELECT count(*) FROM crowd").fetchall() == [(1000,)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("added1",)]
+
+
+def wait_for_clients(connection: psycopg.Connection, count: int) -> None:
+    """Return when the database has so many clients and one of them waits for the transaction of another."""
+    for _ in attempts():
+        [(connected, waiting)] = connection.execute(CLIENTS).fetchall()
+        if connected == count and waiting:
+            return
 
 
 def test_migration_gives_up_on_a_table_in_use_rather_than_hold_up_its_readers(empty_database: str) -> None:
