@@ -12,6 +12,7 @@ loaded in it do not.
 import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from types import FrameType
@@ -52,7 +53,7 @@ class ReadOnlySession(BlockSession):
 @event.listens_for(BlockSession, "after_begin")
 def take_connection(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     if not transaction.nested:
-        session.info["block"].take(connection)
+        session.info["hold"].take(connection)
 
 
 @event.listens_for(ReadOnlySession, "before_flush")
@@ -96,7 +97,7 @@ def writing(deadline: float | None = None) -> "SessionBlock":
         sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement or the commit, or the time is
             over.
     """
-    return SessionBlock(BlockSession, AsyncSession.commit, autocommit=False, deadline=deadline)
+    return SessionBlock(BlockSession, AsyncSession.commit, Hold(autocommit=False, deadline=deadline))
 
 
 def reading(deadline: float | None = None) -> "SessionBlock":
@@ -109,41 +110,20 @@ def reading(deadline: float | None = None) -> "SessionBlock":
         WriteRefusedError: the block tried to write, or left a changed object.
         sqlalchemy.exc.SQLAlchemyError: no connection, or the database refused a statement, or the time is over.
     """
-    return SessionBlock(ReadOnlySession, AsyncSession.flush, autocommit=True, deadline=deadline)
+    return SessionBlock(ReadOnlySession, AsyncSession.flush, Hold(autocommit=True, deadline=deadline))
 
 
-class SessionBlock:
-    """The block of a session: it finishes the session's work where it succeeds, and closes the session at its end.
+@dataclass
+class Hold:
+    """How a block holds the connection of its session."""
 
-    It is a class and no generator: of two generators, one in the other, each would be closed by itself where both are
-    left in the middle.
-    """
-
-    def __init__(
-        self,
-        kind: type[BlockSession],
-        finish: Callable[[AsyncSession], Awaitable[None]],
-        *,
-        autocommit: bool,
-        deadline: float | None,
-    ) -> None:
-        self.session = AsyncSession(get_engine(), sync_session_class=kind, info={"block": self}, expire_on_commit=False)
-        self.finish = finish
-        self.autocommit = autocommit
-        self.deadline = deadline
-        self.known_to: set[AsyncSession] = set()
-        self.connection: Connection | None = None
-        self.has_ended = False
-
-    async def __aenter__(self) -> AsyncSession:
-        sessions = open_sessions.get()
-        if sessions is not None and stands_in_generator():
-            self.known_to = sessions
-        self.known_to.add(self.session)
-        return self.session
+    autocommit: bool
+    deadline: float | None
+    connection: Connection | None = None
+    has_ended: bool = False
 
     def take(self, connection: Connection) -> None:
-        """Set up the connection for this block. Each block does, so nothing is reset at its end, which could fail."""
+        """Set up the connection. Each block does, so there is nothing to reset at its end, which could fail."""
         if self.has_ended:
             connection.close()
             raise InvalidRequestError("The block of this session has ended: open another one.")
@@ -153,6 +133,32 @@ class SessionBlock:
         if self.deadline is not None:
             prolong(connection, self.deadline)
 
+    def end(self) -> None:
+        """Drop a connection that the session could not give back, because another task uses the session."""
+        if self.connection and not self.connection.closed:
+            self.connection.invalidate()
+
+
+class SessionBlock:
+    """The block of a session: it finishes the session's work where it succeeds, and closes the session at its end.
+
+    It is a class and no generator: of two generators, one in the other, each would be closed by itself where both are
+    left in the middle.
+    """
+
+    def __init__(self, kind: type[BlockSession], finish: Callable[[AsyncSession], Awaitable[None]], hold: Hold) -> None:
+        self.session = AsyncSession(get_engine(), sync_session_class=kind, info={"hold": hold}, expire_on_commit=False)
+        self.finish = finish
+        self.hold = hold
+        self.known_to: set[AsyncSession] = set()
+
+    async def __aenter__(self) -> AsyncSession:
+        sessions = open_sessions.get()
+        if sessions is not None and stands_in_generator():
+            self.known_to = sessions
+        self.known_to.add(self.session)
+        return self.session
+
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
         try:
             async with self.session:
@@ -160,12 +166,10 @@ class SessionBlock:
                     if error is None:
                         await self.finish(self.session)
                 finally:
-                    self.has_ended = True
+                    self.hold.has_ended = True
         finally:
             self.known_to.discard(self.session)
-            if self.connection and not self.connection.closed:
-                # Another task uses the session too, so it could not be closed.
-                self.connection.invalidate()
+            self.hold.end()
 
 
 def set_autocommit(connection: Connection, value: bool) -> None:
