@@ -1,5 +1,6 @@
 """Each service's way to real servers with TLS and SCRAM: who is let in, who is refused, and how soon."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,7 @@ class Check:
 def assert_refused(done: subprocess.CompletedProcess[str]) -> None:
     """At once, in one sentence, without the password."""
     assert done.returncode == 1
+    assert not done.stdout
     assert "Traceback" not in done.stderr
     assert "does not answer yet" not in done.stdout
     assert ROLE_PASSWORD not in done.stdout + done.stderr
@@ -71,10 +73,11 @@ def test_connection_is_encrypted_and_leads_to_the_right_endpoint(
     check: Check, combination: Combination, url: str, postgres: PostgresServer, tmp_path: Path, parameters: str
 ) -> None:
     done = check(f"{url}?{parameters.format(certificate=postgres.certificate)}", tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert not done.stderr
     assert f"Endpoint      {combination.endpoint}" in done.stdout
     assert "TLS           yes" in done.stdout
-    assert "Attention" not in done.stdout
+    # That nothing is migrated yet is the only contradiction.
+    assert re.findall(r"Attention +(\w+)", done.stdout) == ["Migrations"]
 
 
 @each_engine
@@ -91,7 +94,7 @@ def test_required_channel_binding_is_never_passed_over(
     """Postgres offers it and PgBouncer does not; asyncpg cannot, and must verify the certificate in its place."""
     done = check(f"{url}?sslmode=require&channel_binding=require", tmp_path)
     if combination.endpoint == "direct" and combination.driver != "asyncpg":
-        assert done.returncode == 0, done.stderr
+        assert "the login is bound to it" in done.stdout, done.stderr
     else:
         assert_refused(done)
 

@@ -1,93 +1,91 @@
-"""python -m app.database.check: the kind of endpoint, its round trip, and how many connections fit."""
+"""python -m app.database.check [--json]: what DATABASE_URL leads to, and whether the service can work with it.
 
+It is safe in production: it only reads, in a read-only transaction, and leaves nothing behind in a pooler. It prints
+facts, notes (which may be as they should) and contradictions with their remedies. The exit code is 0, or 1 if there is
+a contradiction or no connection.
+"""
+
+import argparse
 import asyncio
 import logging
-import statistics
-import time
+import sys
+from collections.abc import Callable
+from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from .driver import backend_pid
-from .sessions import dispose_engine, get_engine
-from .settings import ENDPOINT, get_database_settings, load_or_exit
+from .doctor.facts import DirectFacts, direct_facts_of, facts_of, observe
+from .doctor.findings import contradictions, notes
+from .doctor.report import Report, as_json, as_text
+from .engine import build_engine
+from .settings import DatabaseSettings, explain, get_database_settings
 
-#: During a rollout the old and the new revision hold connections together.
-REVISIONS = 2
-
-#: How many queries measure the round trip; it is their median.
-SAMPLES = 20
+Found = TypeVar("Found")
 
 
-async def ping() -> None:
-    """Run one query, to see that the database answers."""
-    async with get_engine().connect() as connection:
-        await connection.execute(text("SELECT 1"))
+async def checked() -> Report:
+    """The report on the settings of this process."""
+    try:
+        settings = get_database_settings()
+    except ValidationError as error:
+        return Report(error=f"The settings are wrong. {' '.join(explain(error))}")
+    try:
+        facts = await found(settings.database_url, settings, facts_of)
+    except SQLAlchemyError as error:
+        return Report(error=f"The database does not answer: {reason(error)}")
+    try:
+        direct = await direct_facts(settings)
+        unreachable = []
+    except SQLAlchemyError as error:
+        direct = None
+        unreachable = [f"DATABASE_DIRECT_URL does not answer, so migrations cannot run: {reason(error)}"]
+    return Report(
+        facts=facts,
+        direct_facts=direct,
+        contradictions=[*contradictions(facts, direct), *unreachable],
+        notes=notes(facts, direct),
+    )
 
 
-def report(connection: Connection) -> list[str]:
-    """What the connection shows, one line for each fact."""
-    return [*server_lines(connection), *distance_lines(connection), *room_lines(connection)]
+async def direct_facts(settings: DatabaseSettings) -> DirectFacts | None:
+    """The facts of DATABASE_DIRECT_URL, if it is set and is another URL than DATABASE_URL."""
+    url = settings.database_direct_url
+    if url is None or url == settings.database_url:
+        return None
+    return await found(url, settings, direct_facts_of)
 
 
-def server_lines(connection: Connection) -> list[str]:
-    version, pid, tls = connection.execute(
-        text("SELECT version(), pg_backend_pid(), (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())")
-    ).one()
-    # A pooler names one process when the connection is made, and runs queries in another.
-    pooled = backend_pid(connection.connection.driver_connection) != pid
-    lines = [
-        f"Server        {version.split(' on ')[0]}",
-        f"Endpoint      {'pooled: a pooler stands between' if pooled else 'direct: the server itself'}",
-        f"TLS           {'yes' if tls else 'no'}{', between pooler and server' if pooled else ''}",
-    ]
-    if pooled != (ENDPOINT == "pooled"):
-        lines.append(f"Attention     engine.py is made for a {ENDPOINT} endpoint: give DATABASE_URL that one")
-    return lines
+async def found(url: SecretStr, settings: DatabaseSettings, look: Callable[[Connection], Found]) -> Found:
+    """What the function finds on a new connection, made as the service makes its own."""
+    engine = build_engine(url, settings)
+    observe(engine.sync_engine)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(look)
+    finally:
+        await engine.dispose()
 
 
-def distance_lines(connection: Connection) -> list[str]:
-    seconds = []
-    for _ in range(SAMPLES):
-        started = time.perf_counter()
-        connection.execute(text("SELECT 1"))
-        seconds.append(time.perf_counter() - started)
-    return [f"Round trip    {1000 * statistics.median(seconds):.1f} ms, the median of {SAMPLES} queries"]
-
-
-def room_lines(connection: Connection) -> list[str]:
-    most, kept_back, used = connection.execute(
-        text(
-            "SELECT current_setting('max_connections')::int,"
-            " (SELECT sum(setting::int) FROM pg_settings"
-            " WHERE name IN ('superuser_reserved_connections', 'reserved_connections'))::int,"
-            " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int"
-        )
-    ).one()
-    each = get_database_settings().concurrency
-    if ENDPOINT == "direct":
-        room = f"{(most - kept_back) // (each * REVISIONS)} instances, in {REVISIONS} revisions during a rollout"
-    else:
-        room = "as many instances as the pooler takes clients; the provider's documentation has its limit"
-    return [
-        f"Connections   {used} in use of {most}; {kept_back} of these are kept back for superusers",
-        f"This service  at most {each} for each instance",
-        f"Room for      {room}",
-    ]
+def reason(error: SQLAlchemyError) -> str:
+    """The driver's words in one line, without SQLAlchemy's link and statement."""
+    return " ".join(str(getattr(error, "orig", None) or error.args[0]).split())
 
 
 async def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m app.database.check", description="Check the database.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    load_or_exit(get_database_settings)
-    started = time.perf_counter()
-    try:
-        async with get_engine().connect() as connection:
-            print(f"Connected in  {1000 * (time.perf_counter() - started):.0f} ms")
-            print("\n".join(await connection.run_sync(report)))
-    except SQLAlchemyError as error:
-        raise SystemExit(f"The database does not answer: {error}") from None
-    finally:
-        await dispose_engine()
+    report = await checked()
+    if arguments.json:
+        print(as_json(report))
+    elif report.error:
+        print(report.error, file=sys.stderr)
+    else:
+        print(as_text(report))
+    sys.exit(0 if report.ok else 1)
 
 
 if __name__ == "__main__":

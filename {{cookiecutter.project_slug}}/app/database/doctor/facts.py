@@ -1,0 +1,337 @@
+"""What a connection shows. Each query reads catalogs or settings, in a transaction that is read-only."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ..driver import backend_pid
+from ..settings import ENDPOINT, get_database_settings
+from ..url import Endpoint
+from . import wire
+from .migrations import MigrationsUnknownError, pending_revisions
+
+#: During a rollout the old and the new revision hold connections together.
+REVISIONS = 2
+
+#: How many queries measure the round trip; it is their median.
+SAMPLES = 20
+
+#: Rights to change the rows of a table.
+WRITES = {"INSERT", "UPDATE", "DELETE"}
+
+#: The key of the time to connect in Connection.info, which SQLAlchemy keeps for each connection.
+CONNECT_SECONDS = "app.database.connect_seconds"
+
+
+@dataclass(frozen=True)
+class EndpointFacts:
+    connect_ms: float
+    """Milliseconds that the driver needed for TCP, TLS and login, in the attempt that succeeded."""
+
+    round_trip_ms: float
+    """Milliseconds of a query that does nothing, the median of 20."""
+
+    kind: Endpoint
+    """direct or pooled."""
+
+    kind_wanted: Endpoint
+    """The kind that engine.py is made for."""
+
+    is_local: bool
+    """Whether it is on this machine: a unix socket or a loopback address."""
+
+    tls: bool
+    tls_version: str | None
+    """For example TLSv1.3; null if the driver does not tell it."""
+
+    certificate_verified: bool
+    """Whether the driver verified it by an authority, as for the next."""
+
+    host_name_verified: bool
+
+    channel_bound: bool
+    """Whether the login is bound to the server's certificate (channel_binding=require)."""
+
+    tls_behind_pooler: bool | None
+    """Whether the pooler uses TLS to the server; null without a pooler."""
+
+    prepared_statements_kept: bool | None
+    """Whether a named prepared statement outlives its transaction; null if the driver cannot try it."""
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    version: str
+
+    read_only: Literal["standby", "default"] | None
+    """Why transactions cannot write: the server is a standby, or default_transaction_read_only is on; else null."""
+
+    statement_timeout_ms: int | None
+    """Null where there is none, as for the next."""
+
+    idle_in_transaction_timeout_ms: int | None
+
+
+@dataclass(frozen=True)
+class RoleFacts:
+    name: str
+
+    schema: str | None
+    """Where it makes tables; null if it may use no schema of its search_path."""
+
+    may_make_tables: bool
+
+    connection_limit: int | None
+    """The most connections that the role may have (CONNECTION LIMIT); null if there is no such limit."""
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    pending_migrations: list[str] | None
+    """Revisions in the order of an upgrade; null if they are unknown."""
+
+    unknown_because: str | None
+    """Why they are unknown."""
+
+    rights: dict[str, list[str]]
+    """What the role may do with the rows of each table that the migrations made: SELECT, INSERT, UPDATE, DELETE."""
+
+
+@dataclass(frozen=True)
+class ConnectionFacts:
+    limit: int
+    """max_connections of the server."""
+
+    reserved: int
+    """Those of the limit that are kept back for superusers and for roles that may use reserved connections."""
+
+    used: int
+    """Those in use now, of all clients."""
+
+    available: int
+    """Those that the role may have: neither reserved nor beyond its own limit."""
+
+    for_each_instance: int
+    """The most that an instance of this service has."""
+
+    instances: int | None
+    """How many instances fit with two revisions, as in a rollout; null where a pooler has the limit."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    endpoint: EndpointFacts
+    server: ServerFacts
+    role: RoleFacts
+    connections: ConnectionFacts
+    tables: TableFacts
+
+
+@dataclass(frozen=True)
+class DirectFacts:
+    kind: Endpoint
+    """direct or pooled."""
+
+    role: RoleFacts
+
+
+def observe(engine: Engine) -> None:
+    """Measure each connect of this engine, and let its connections name no prepared statement."""
+    connect = engine.dialect.connect
+    seconds = 0.0
+
+    def measured(*arguments: Any, **keywords: Any) -> DBAPIConnection:
+        nonlocal seconds
+        started = time.perf_counter()
+        connection = connect(*arguments, **keywords | wire.UNNAMED)
+        seconds = time.perf_counter() - started
+        return connection
+
+    engine.dialect.connect = measured  # type: ignore[method-assign]
+
+    @event.listens_for(engine, "connect")
+    def keep(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        entry.info[CONNECT_SECONDS] = seconds
+
+
+def facts_of(connection: Connection) -> Facts:
+    """The facts that this new connection of an observed engine shows.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the connection was lost, or the server refused a query.
+    """
+    begin(connection)
+    role = role_facts(connection)
+    return Facts(
+        endpoint=endpoint_facts(connection),
+        server=server_facts(connection),
+        role=role,
+        connections=connection_facts(connection, role),
+        # The last, because it ends the transaction.
+        tables=table_facts(connection),
+    )
+
+
+def direct_facts_of(connection: Connection) -> DirectFacts:
+    """The facts of DATABASE_DIRECT_URL; otherwise as facts_of()."""
+    begin(connection)
+    return DirectFacts(kind_of(connection), role_facts(connection))
+
+
+def begin(connection: Connection) -> None:
+    """Let the server refuse every write of the transaction that begins here."""
+    connection.execute(text("SET TRANSACTION READ ONLY"))
+
+
+def kind_of(connection: Connection) -> Endpoint:
+    # A pooler names one process when the connection is made, and runs queries in another.
+    pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    return "direct" if pid == backend_pid(connection.connection.driver_connection) else "pooled"
+
+
+def endpoint_facts(connection: Connection) -> EndpointFacts:
+    kind = kind_of(connection)
+    tls, tls_version = connection.execute(
+        text("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    ).one()
+    encryption = wire.encryption(connection.connection.driver_connection)
+    address = wire.peer_address(connection.connection.driver_connection)
+    return EndpointFacts(
+        connect_ms=round(1000 * connection.info[CONNECT_SECONDS], 1),
+        round_trip_ms=round(1000 * round_trip(connection), 2),
+        kind=kind,
+        kind_wanted=ENDPOINT,
+        is_local=address is None or ip_address(address).is_loopback,
+        tls=encryption.tls,
+        tls_version=encryption.version or (tls_version if kind == "direct" else None),
+        certificate_verified=encryption.certificate_verified,
+        host_name_verified=encryption.host_name_verified,
+        channel_bound=encryption.channel_bound,
+        tls_behind_pooler=tls if kind == "pooled" else None,
+        prepared_statements_kept=kind == "direct" or prepared_statements_kept(connection),
+    )
+
+
+def round_trip(connection: Connection) -> float:
+    """Seconds that a query takes which does nothing."""
+    seconds = []
+    with driver_errors():
+        for _ in range(SAMPLES):
+            started = time.perf_counter()
+            wire.ping(connection.connection.driver_connection)
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def prepared_statements_kept(connection: Connection) -> bool | None:
+    """Whether the pooler keeps track of prepared statements, seen by the names that the server has for them."""
+    with driver_errors():
+        passed_on = wire.passes_names_on(connection.connection.driver_connection)
+    return None if passed_on is None else not passed_on
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Raise an error of the driver as SQLAlchemy does where it calls the driver itself."""
+    try:
+        yield
+    except Exception as error:
+        raise SQLAlchemyError(str(error) or type(error).__name__) from error
+
+
+def server_facts(connection: Connection) -> ServerFacts:
+    version, is_standby, reads_only = connection.execute(
+        text("SELECT version(), pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool")
+    ).one()
+    timeouts = connection.execute(
+        text(
+            "SELECT name, setting::int FROM pg_settings"
+            " WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout')"
+        )
+    )
+    milliseconds = {name: value or None for name, value in timeouts}
+    return ServerFacts(
+        version=version.split(" on ")[0],
+        read_only="standby" if is_standby else "default" if reads_only else None,
+        statement_timeout_ms=milliseconds["statement_timeout"],
+        idle_in_transaction_timeout_ms=milliseconds["idle_in_transaction_session_timeout"],
+    )
+
+
+def role_facts(connection: Connection) -> RoleFacts:
+    name, schema, may_make_tables, limit = connection.execute(
+        text(
+            "SELECT current_user::text, current_schema()::text,"
+            " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),"
+            " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user)"
+        )
+    ).one()
+    return RoleFacts(name, schema, may_make_tables, limit)
+
+
+def connection_facts(connection: Connection, role: RoleFacts) -> ConnectionFacts:
+    # A role that may not look into the sessions of others sees that they are there, but not of which type they are.
+    limit, reserved, used = connection.execute(
+        text(
+            "SELECT current_setting('max_connections')::int,"
+            " (SELECT sum(setting::int) FROM pg_settings"
+            " WHERE name IN ('superuser_reserved_connections', 'reserved_connections'))::int,"
+            " (SELECT count(*) FROM pg_stat_activity"
+            " WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend')::int"
+        )
+    ).one()
+    available = limit - reserved if role.connection_limit is None else min(limit - reserved, role.connection_limit)
+    each = get_database_settings().concurrency
+    instances = available // (each * REVISIONS) if ENDPOINT == "direct" else None
+    return ConnectionFacts(limit, reserved, used, available, each, instances)
+
+
+def table_facts(connection: Connection) -> TableFacts:
+    rights = rights_to_tables(connection)
+    try:
+        applied = applied_revisions(connection)
+        # Reading the migrations takes a while, in which no transaction needs to be open.
+        connection.rollback()
+        return TableFacts(pending_revisions(applied), None, rights)
+    except MigrationsUnknownError as error:
+        return TableFacts(None, str(error), rights)
+
+
+def rights_to_tables(connection: Connection) -> dict[str, list[str]]:
+    """What the role may do with the rows of the tables in alembic_version's schema that have its owner."""
+    rows = connection.execute(
+        text(
+            "SELECT made.relname::text, ARRAY("
+            "SELECT name FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS name"
+            " WHERE has_table_privilege(made.oid, name))"
+            " FROM pg_class made JOIN pg_class version USING (relnamespace, relowner)"
+            " WHERE version.oid = to_regclass('alembic_version') AND made.oid <> version.oid"
+            " AND made.relkind IN ('r', 'p') AND NOT made.relispartition ORDER BY 1"
+        )
+    )
+    return {name: list(rights) for name, rights in rows}
+
+
+def applied_revisions(connection: Connection) -> set[str]:
+    """The revisions that Alembic has written down; none in a database without its table.
+
+    Raises:
+        MigrationsUnknownError: the role may not read them.
+    """
+    schema, readable = connection.execute(
+        text("SELECT current_schema()::text, has_table_privilege(to_regclass('alembic_version'), 'SELECT')")
+    ).one()
+    if schema is None or readable is False:
+        raise MigrationsUnknownError("The role may not read the table alembic_version.")
+    if readable is None:
+        return set()
+    return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())

@@ -1,0 +1,121 @@
+"""What follows from the facts: contradictions, each with its remedy, and notes, which may be as they should."""
+
+from collections.abc import Iterator
+
+from ..settings import REMEDIES
+from .facts import (
+    REVISIONS,
+    WRITES,
+    ConnectionFacts,
+    DirectFacts,
+    EndpointFacts,
+    Facts,
+    RoleFacts,
+    ServerFacts,
+    TableFacts,
+)
+
+
+def contradictions(facts: Facts, direct: DirectFacts | None) -> list[str]:
+    """What the service or its migrations cannot work with."""
+    return [
+        *in_endpoint(facts.endpoint),
+        *in_server(facts.server),
+        *in_role(facts.role),
+        *in_tables(facts.tables, facts.role),
+        *in_connections(facts.connections, facts.role),
+        *(in_direct(direct) if direct else []),
+    ]
+
+
+def in_endpoint(endpoint: EndpointFacts) -> Iterator[str]:
+    wanted = endpoint.kind_wanted
+    if endpoint.kind != wanted:
+        yield f"DATABASE_URL leads to a {endpoint.kind} endpoint, engine.py is for a {wanted} one: {REMEDIES[wanted]}."
+    if not endpoint.tls and not endpoint.is_local:
+        yield "Passwords and data cross the network without TLS: add sslmode=verify-full to DATABASE_URL."
+
+
+def in_server(server: ServerFacts) -> Iterator[str]:
+    if server.read_only == "standby":
+        yield "The server is a standby and takes no writes: let DATABASE_URL lead to the primary."
+    if server.read_only == "default":
+        yield (
+            "default_transaction_read_only is on, so writes fail: see whether the provider set it, as some do when the "
+            "disk is full, and turn it off for this role or database."
+        )
+
+
+def in_role(role: RoleFacts) -> Iterator[str]:
+    if role.schema is None:
+        yield (
+            f"The role {role.name} may use no schema of its search_path: "
+            f"GRANT USAGE ON SCHEMA public TO {quoted(role.name)}, or on the schema that has the tables."
+        )
+
+
+def in_tables(tables: TableFacts, role: RoleFacts) -> Iterator[str]:
+    if tables.pending_migrations:
+        yield f"Migrations are pending ({', '.join(tables.pending_migrations)}): run alembic upgrade head."
+    without = [name for name, rights in tables.rights.items() if not rights]
+    if without:
+        yield (
+            f"The role {role.name} has no right to the rows of {', '.join(without)}: "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {quoted(*without)} TO {quoted(role.name)}."
+        )
+    elif tables.rights and not any(WRITES & set(rights) for rights in tables.rights.values()):
+        yield (
+            f"The role {role.name} may only read: GRANT INSERT, UPDATE, DELETE ON {quoted(*tables.rights)} "
+            f"TO {quoted(role.name)}, or use another role."
+        )
+
+
+def in_connections(connections: ConnectionFacts, role: RoleFacts) -> Iterator[str]:
+    if connections.instances == 0:
+        needed = connections.for_each_instance * REVISIONS
+        yield (
+            f"One instance in {REVISIONS} revisions may take {needed} connections, and the role {role.name} may have "
+            f"{connections.available}: make the pool smaller, or raise the limit."
+        )
+
+
+def in_direct(direct: DirectFacts) -> Iterator[str]:
+    if direct.kind == "pooled":
+        yield f"DATABASE_DIRECT_URL leads to a pooler: {REMEDIES['direct']}."
+    if not direct.role.may_make_tables:
+        schema = direct.role.schema or "public"
+        yield (
+            f"The role {direct.role.name} of DATABASE_DIRECT_URL may not make tables, and migrations do: "
+            f"GRANT CREATE ON SCHEMA {quoted(schema)} TO {quoted(direct.role.name)}."
+        )
+
+
+def notes(facts: Facts, direct: DirectFacts | None) -> list[str]:
+    """What the reader should know, and may have wanted."""
+    return [*on_endpoint(facts.endpoint), *on_tables(facts.tables, facts.role), *on_role(facts.role, direct)]
+
+
+def on_endpoint(endpoint: EndpointFacts) -> Iterator[str]:
+    if endpoint.tls and not endpoint.is_local and not endpoint.certificate_verified and not endpoint.channel_bound:
+        yield (
+            "The certificate is not verified, so another machine could pose as the server: sslmode=verify-full in "
+            "DATABASE_URL verifies it, with sslrootcert where its authority is not a public one."
+        )
+
+
+def on_tables(tables: TableFacts, role: RoleFacts) -> Iterator[str]:
+    if tables.unknown_because:
+        yield f"Pending migrations are unknown. {tables.unknown_because}"
+    for name, rights in tables.rights.items():
+        if rights and not WRITES | {"SELECT"} <= set(rights):
+            yield f"The role {role.name} may only {', '.join(rights)} in {name}."
+
+
+def on_role(role: RoleFacts, direct: DirectFacts | None) -> Iterator[str]:
+    if role.schema and not role.may_make_tables and direct is None:
+        yield f"The role {role.name} may not make tables: migrations need another role, in DATABASE_DIRECT_URL."
+
+
+def quoted(*names: str) -> str:
+    """The names as SQL takes them."""
+    return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
