@@ -109,7 +109,7 @@ def ping(dialect: Dialect, dbapi_connection: DBAPIConnection) -> None:
 
 
 def duplicate_socket(connection: Any) -> socket.socket | None:
-    """A socket object of its own for the connection's socket; None if the connection is closed."""
+    """A socket object of its own for the connection's socket; None if the connection has none any more."""
     own = None if connection.is_closed() else connection._transport.get_extra_info("socket")
     return own and socket.fromfd(own.fileno(), socket.AF_INET, socket.SOCK_STREAM)
 

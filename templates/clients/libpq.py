@@ -57,13 +57,18 @@ def ping(dialect: Dialect, dbapi_connection: DBAPIConnection) -> None:
     Raises:
         dialect.loaded_dbapi.Error: the server did not answer.
     """
-    with closing(dbapi_connection.cursor()) as cursor:
-        cursor.execute("SELECT 1")
+    try:
+        with closing(dbapi_connection.cursor()) as cursor:
+            cursor.execute("SELECT 1")
+    except UnicodeDecodeError as error:
+        # psycopg2 cannot read what the other side says.
+        raise dialect.loaded_dbapi.OperationalError(str(error)) from None
 
 
 def duplicate_socket(connection: Any) -> socket.socket | None:
-    """A socket object of its own for the connection's socket; None if the connection is closed."""
-    return None if connection.closed else socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+    """A socket object of its own for the connection's socket; None if the connection has none any more."""
+    number = -1 if connection.closed else connection.fileno()
+    return socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM) if number >= 0 else None
 
 
 def is_idle(connection: Any) -> bool:
@@ -74,9 +79,11 @@ def is_idle(connection: Any) -> bool:
 def is_lost(error: BaseException | None) -> bool:
     """Whether this error says that the connection must not be used again, where the driver has not closed it."""
     # When a connection ends during a statement, psycopg may meet two results where it expects one.
-    return type(error).__name__ == "InternalError" and not getattr(error, "sqlstate", None)
+    met_two = type(error).__name__ == "InternalError" and not getattr(error, "sqlstate", None)
+    # psycopg2 cannot read what the other side says.
+    return met_two or isinstance(error, UnicodeDecodeError)
 
 
 def is_bad_value(error: BaseException | None) -> bool:
     """Whether the driver itself refused a value that it was to send."""
-    return isinstance(error, ValueError | OverflowError)
+    return isinstance(error, ValueError | OverflowError) and not isinstance(error, UnicodeDecodeError)

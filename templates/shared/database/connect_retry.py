@@ -109,11 +109,18 @@ def retry_connect(engine: Engine, timeout: float) -> None:
 
 
 def connect_once(dialect: Dialect, arguments: Sequence[Any], keywords: dict[str, Any]) -> DBAPIConnection:
-    """A connection whose server answers."""
+    """A connection whose server answers.
+
+    Raises:
+        OSError, dialect.loaded_dbapi.Error: there is none.
+    """
     if watchdog.time_left() < SHORTEST_ATTEMPT:
         raise dialect.loaded_dbapi.OperationalError("The service ends and connects no more.")
     try:
         connection = dialect.connect(*arguments, **keywords)
+    except UnicodeDecodeError as error:
+        # psycopg2 cannot read what the other side says.
+        raise dialect.loaded_dbapi.OperationalError(str(error)) from None
     except BaseException as error:
         # The frames hold the half-made connection, and with it a socket, until Python collects garbage.
         traceback.clear_frames(error.__traceback__)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import DataError, StatementError
+from sqlalchemy.exc import DataError, OperationalError, StatementError
 
 from .deadline import WATCH
 from .driver import is_bad_value, is_lost
@@ -32,6 +32,8 @@ def recognize_errors(engine: Engine) -> None:
             return DataError(context.statement, None, original, hide_parameters=True)
         if sqlstate_of(original) in UNUSABLE or is_lost(original):
             context.is_disconnect = True
+            if context.sqlalchemy_exception is None:
+                return OperationalError(None, None, original, connection_invalidated=True)
         watch = None if connection.invalidated else connection.info.get(WATCH)
         if watch and watch.end:
             context.is_disconnect = True
