@@ -8,9 +8,12 @@ from typing import LiteralString
 
 import pytest
 
+from app.database.connect_retry import SHORTEST_ATTEMPT
+from app.settings import get_settings
 from tests.application import Client, open_client
-from tests.conftest import DATABASE, Configure
+from tests.conftest import DATABASE, Configure, StartService
 from tests.servers import Endpoint, Postgres, wait_for_record
+from tests.settings import ONE_SLOT
 
 CLIENTS = 8
 
@@ -63,6 +66,30 @@ def test_request_waits_while_the_database_wakes(
             assert request.result().status_code == 201
     finally:
         endpoint.start()
+
+
+def test_wake_up_refuses_nobody_and_shows_in_the_log(endpoint: Endpoint, start_service: StartService) -> None:
+    service = start_service(**ONE_SLOT, LOG_LEVEL="DEBUG")
+    endpoint.stop()
+    try:
+        with service.client() as client, ThreadPoolExecutor() as threads:
+            # One of them has the slot, the other waits for it.
+            requests = [threads.submit(client.post, "/notes", json={"title": title}) for title in ("Milk", "Bread")]
+            service.wait_for_entry("does not answer yet; attempt 2")
+            endpoint.start()
+            assert [request.result().status_code for request in requests] == [201, 201]
+    finally:
+        endpoint.start()
+    [first, *_] = [entry for entry in service.entries() if "attempts" in entry]
+    assert first["httpRequest"]["requestMethod"] == "POST"
+    assert first["attempts"] > 2
+    assert first["database_wait_ms"] > 0
+
+
+def test_time_to_wait_for_a_slot_is_longer_than_a_database_may_take_to_wake(configure: Configure) -> None:
+    configure(DATABASE_URL="postgresql://user@localhost/none")
+    settings = get_settings()
+    assert settings.admission_timeout > settings.database_wake_timeout + SHORTEST_ATTEMPT
 
 
 def test_retries_end_with_503(endpoint: Endpoint, database: str, configure: Configure) -> None:
