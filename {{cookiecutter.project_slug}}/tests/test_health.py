@@ -1,10 +1,16 @@
 """/health and /ready, with the database and without."""
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 
 from tests.application import Client, open_client
-from tests.conftest import Configure
+from tests.conftest import Configure, StartService
 from tests.servers import free_port
+
+CALLERS = 10
 
 
 @pytest.fixture
@@ -37,3 +43,24 @@ def test_ready_gives_up_before_waking_would_and_keeps_the_detail_to_the_log(
     assert unreachable not in response.text
     assert "The database is not ready" in caplog.text
     assert "not-a-real-secret" not in caplog.text
+
+
+def test_callers_of_ready_share_one_attempt_to_connect(start_service: StartService) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(CALLERS) as threads:
+        service = start_service(DATABASE_URL=f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/none")
+        with service.client() as client:
+            answers = [threads.submit(client.get, "/ready") for _ in range(CALLERS)]
+            assert [answer.result().status_code for answer in answers] == [503] * CALLERS
+        # A caller that comes late may begin a second one.
+        assert 1 <= connections_of(silent) <= 2
+
+
+def connections_of(server: socket.socket) -> int:
+    """How many clients have connected and were not accepted yet."""
+    server.setblocking(False)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            count += 1
+    return count
