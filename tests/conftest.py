@@ -65,5 +65,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(f"{name:<60} {value}")
     if find_servers() is None:
         terminalreporter.line(f"NOT TESTED on real servers. {INSTALL_SERVERS}", red=True, bold=True)
+    if not shutil.which("pgbouncer-newer"):
+        line = "NOT TESTED behind a PgBouncer that knows prepared statements. Put one on PATH as pgbouncer-newer."
+        terminalreporter.line(line, yellow=True)
     if not shutil.which("gcloud"):
         terminalreporter.line("NOT TESTED with the real gcloud. Install the Google Cloud SDK.", yellow=True)
