@@ -171,9 +171,8 @@ async def test_session_ends_at_its_deadline(slow_commit: None, wait: Callable[[]
 
 
 async def test_deadline_of_the_settings_holds_where_a_session_names_none(database: str, configure: Configure) -> None:
-    configure(DATABASE_URL=database, DATABASE_DEADLINE="0.1", **ONE_SLOT)
-    await use_once()
+    configure(DATABASE_URL=database, DATABASE_DEADLINE="0.5", **ONE_SLOT)
     with pytest.raises(DBAPIError):
         await wait_in_a_long_transaction()
     async with writing(deadline=60) as session:
-        await sleep(session, 0.3)
+        await sleep(session, 1)
