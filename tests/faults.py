@@ -281,9 +281,9 @@ EVERY_POOLER = ("strict", "stock", "newer")
 EVERYWHERE = (DIRECT, *EVERY_POOLER)
 
 FAULTS = {
-    "connections reset": Fault(repeatedly(lambda stand: stand.rig.reset())),
+    "connections reset": Fault(repeatedly(lambda stand: stand.rig.reset()), often=(DIRECT,)),
     "connections closed": Fault(repeatedly(lambda stand: stand.rig.end()), often=()),
-    "garbage": Fault(repeatedly(lambda stand: stand.rig.inject())),
+    "garbage": Fault(repeatedly(lambda stand: stand.rig.inject()), often=(DIRECT,)),
     "mute": Fault(disturbed(Flow.MUTE)),
     "all mute": Fault(disturbed(Flow.MUTE, Welcome.SILENCE), often=()),
     "mute while idle": Fault(idle_mute),
@@ -291,7 +291,7 @@ FAULTS = {
     "answers lost": Fault(disturbed(Flow.SWALLOW), often=()),
     "COMMIT unanswered": Fault(commit_lost(lambda rig: rig.disturb(Flow.SWALLOW))),
     "COMMIT reset": Fault(commit_lost(Rig.reset), often=()),
-    "sleep refusing": Fault(asleep(Welcome.REFUSE), refusals=lambda _: 0),
+    "sleep refusing": Fault(asleep(Welcome.REFUSE), often=(DIRECT,), refusals=lambda _: 0),
     "sleep closing": Fault(asleep(Welcome.CLOSE), often=(), refusals=lambda _: 0),
     "sleep silent": Fault(asleep(Welcome.SILENCE), refusals=lambda _: 0),
     "sleep starting": Fault(asleep(Welcome.STARTING), refusals=lambda _: 0),
@@ -304,7 +304,7 @@ FAULTS = {
     "PgBouncer restarts": Fault(under_load(pooler_restarts), EVERY_POOLER, often=("strict", "newer")),
     "PgBouncer full": Fault(under_load(pooler_is_full), EVERY_POOLER, often=()),
     "role full": Fault(under_load(role_is_full), EVERYWHERE, often=()),
-    "flood": Fault(flooded),
+    "flood": Fault(flooded, often=(DIRECT,)),
     "read-only": Fault(read_only),
     "column changes": Fault(under_load(column_changes), EVERYWHERE, ("direct", "strict"), refusals=stale_plans),
     "idle in transaction": Fault(idle_in_transaction),
