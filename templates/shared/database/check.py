@@ -20,6 +20,7 @@ from .doctor.facts import DirectFacts, direct_facts_of, facts_of, observe
 from .doctor.findings import contradictions, notes
 from .doctor.report import Report, as_json, as_text
 from .engine import build_engine
+from .errors import reason
 from .settings import DatabaseSettings, explain, get_database_settings
 
 Found = TypeVar("Found")
@@ -66,11 +67,6 @@ async def found(url: SecretStr, settings: DatabaseSettings, look: Callable[[Conn
             return await connection.run_sync(look)
     finally:
         await engine.dispose()
-
-
-def reason(error: SQLAlchemyError) -> str:
-    """The driver's words in one line, without SQLAlchemy's link and statement."""
-    return " ".join(str(getattr(error, "orig", None) or error.args[0]).split())
 
 
 async def main() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import DataError, OperationalError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementError
 
 from .deadline import WATCH
 from .driver import is_bad_value, is_lost
@@ -47,3 +47,12 @@ def recognize_errors(engine: Engine) -> None:
 def sqlstate_of(error: Any) -> str:
     """The SQLSTATE of a driver's error, or the empty string."""
     return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+
+
+def reason(error: Exception) -> str:
+    """The error's own words in one line, without the statement and without SQLAlchemy's link."""
+    if isinstance(error, DBAPIError):
+        words, details = str(error.orig), error.detail
+    else:
+        words, details = " ".join(map(str, error.args)), []
+    return " ".join([*words.splitlines()[:1], *details]) or type(error).__name__

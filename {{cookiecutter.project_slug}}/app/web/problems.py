@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.database.errors import sqlstate_of
+from app.database.errors import reason, sqlstate_of
 
 log = logging.getLogger(__name__)
 
@@ -163,15 +163,6 @@ def status_of(error: SQLAlchemyError) -> HTTPStatus:
     if isinstance(error, DataError):
         return UNPROCESSABLE
     return HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def reason(error: Exception) -> str:
-    """The error's own words in one line, without the statement."""
-    if isinstance(error, DBAPIError):
-        words, details = str(error.orig), error.detail
-    else:
-        words, details = " ".join(map(str, error.args)), []
-    return " ".join([f"{type(error).__name__}:", *words.splitlines()[:1], *details])
 
 
 def invalid_input(errors: Sequence[Any]) -> Problem:

@@ -11,10 +11,11 @@ from spectree import Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database.connect_retry import connect_within
+from app.database.errors import reason
 from app.database.ping import ping
 from app.web.database_calls import within
 from app.web.openapi import api
-from app.web.problems import Problem, reason
+from app.web.problems import Problem
 
 log = logging.getLogger(__name__)
 
