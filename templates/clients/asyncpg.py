@@ -1,4 +1,7 @@
-"""The URL's parameters for the driver. asyncpg knows most of libpq's parameters, and cannot apply all of them."""
+"""What is the driver's own: the URL's parameters, and what a connection and an error tell.
+
+asyncpg knows most of libpq's parameters, and cannot apply all of them.
+"""
 
 import socket
 import ssl

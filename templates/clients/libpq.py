@@ -1,4 +1,7 @@
-"""The URL's parameters for the driver. They are libpq's own parameters, so all except one pass unchanged."""
+"""What is the driver's own: the URL's parameters, and what a connection and an error tell.
+
+The parameters are libpq's, so all except one pass unchanged.
+"""
 
 import socket
 import ssl
@@ -17,6 +20,9 @@ CONNECT_TIMEOUT = "connect_timeout"
 
 #: libpq's transaction status PQTRANS_IDLE.
 IDLE = 0
+
+#: Where libpq looks for the authority's certificate when it is told of no other file.
+AUTHORITY = "~/.postgresql/root.crt"
 
 #: The file with the certificates of the public authorities in Debian, and so in the service's image.
 DEBIAN_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -46,13 +52,19 @@ def system_authorities() -> Path:
     return file
 
 
+def verifies_certificate(parameters: dict[str, str]) -> bool:
+    """Whether libpq verifies the server's certificate; if it finds the authority's own, it does in every mode."""
+    authority = Path(parameters.get("sslrootcert", AUTHORITY)).expanduser()
+    return parameters.get("sslmode", "").startswith("verify") or authority.exists()
+
+
 def backend_pid(connection: Any) -> int:
     """The server process that the endpoint named when the connection was made."""
     return int(connection.info.backend_pid)
 
 
 def ping(dialect: Dialect, dbapi_connection: DBAPIConnection) -> None:
-    """Ask the server for an answer, in one round trip if the connection is in AUTOCOMMIT.
+    """Ask the server for an answer, in one round trip unless the driver begins a transaction first.
 
     Raises:
         dialect.loaded_dbapi.Error: the server did not answer.

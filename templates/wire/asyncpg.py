@@ -31,12 +31,6 @@ def peer_address(connection: Any) -> str | None:
     return str(peer[0]) if isinstance(peer, tuple) else None
 
 
-def ping(connection: Any) -> None:
-    """One round trip, if a transaction has begun."""
-    # Without arguments it is one message; fetch() takes two round trips where no statement has a name.
-    await_(connection.execute("SELECT 1"))
-
-
 def passes_names_on(connection: Any) -> bool | None:
     """Whether the server knows a prepared statement by the name that the driver gives it; None if it cannot be tried.
 

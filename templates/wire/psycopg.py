@@ -1,34 +1,28 @@
 """What only the driver knows of a connection, and what a statement of SQL cannot ask."""
 
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from psycopg import capabilities
 from sqlalchemy.util import await_
 
+from ..driver import verifies_certificate
 from .encryption import Encryption
 
-#: Connect arguments with which the driver names no prepared statement. A name could stay behind in a pooler.
-UNNAMED: dict[str, Any] = {"prepare_threshold": None}
-
-#: Where libpq looks for the authority's certificate when it is told of no other file.
-AUTHORITY = "~/.postgresql/root.crt"
+#: Connect arguments with which the driver names no prepared statement. The engine has them at every endpoint.
+UNNAMED: dict[str, Any] = {}
 
 
 def encryption(connection: Any) -> Encryption:
     """How the connection is protected between this process and the endpoint."""
     parameters = connection.info.get_parameters()
-    mode = parameters.get("sslmode", "prefer")
     uses_tls = bool(connection.pgconn.ssl_in_use)
-    # libpq verifies in every mode when it finds the authority's certificate.
-    has_authority = Path(parameters.get("sslrootcert", AUTHORITY)).expanduser().exists()
     return Encryption(
         tls=uses_tls,
         # The driver does not tell it.
         version=None,
-        certificate_verified=uses_tls and (mode.startswith("verify") or has_authority),
-        host_name_verified=uses_tls and mode == "verify-full",
+        certificate_verified=uses_tls and verifies_certificate(parameters),
+        host_name_verified=uses_tls and parameters.get("sslmode") == "verify-full",
         channel_bound=parameters.get("channel_binding") == "require",
     )
 
@@ -36,11 +30,6 @@ def encryption(connection: Any) -> Encryption:
 def peer_address(connection: Any) -> str | None:
     """The IP address of the endpoint, or None behind a unix socket."""
     return connection.info.hostaddr or None
-
-
-def ping(connection: Any) -> None:
-    """One round trip, if a transaction has begun."""
-    await_(connection.execute("SELECT 1"))
 
 
 def passes_names_on(connection: Any) -> bool | None:

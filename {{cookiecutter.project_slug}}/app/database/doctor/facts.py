@@ -13,7 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ..driver import backend_pid
+from ..driver import backend_pid, ping
 from ..settings import ENDPOINT, get_database_settings
 from ..url import Endpoint
 from . import wire
@@ -223,11 +223,13 @@ def endpoint_facts(connection: Connection) -> EndpointFacts:
 
 def round_trip(connection: Connection) -> float:
     """Seconds that a query takes which does nothing."""
+    dbapi_connection = connection.connection.dbapi_connection
+    assert dbapi_connection
     seconds = []
     with driver_errors():
         for _ in range(SAMPLES):
             started = time.perf_counter()
-            wire.ping(connection.connection.driver_connection)
+            ping(connection.dialect, dbapi_connection)
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds)
 
