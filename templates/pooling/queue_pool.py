@@ -7,7 +7,7 @@ from .connect_retry import retry_connect
 from .deadline import limit_sessions
 from .driver import translate
 from .errors import recognize_errors
-from .resets import make_resets_safe
+from .resets import reset_connections
 from .settings import DatabaseSettings
 
 
@@ -31,5 +31,5 @@ def build_engine(database_url: SecretStr, settings: DatabaseSettings) -> AsyncEn
     limit_sessions(engine.sync_engine, settings.database_deadline, settings.database_connect_timeout)
     retry_connect(engine.sync_engine, settings.database_wake_timeout)
     recognize_errors(engine.sync_engine)
-    make_resets_safe(engine.sync_engine)
+    reset_connections(engine.sync_engine)
     return engine

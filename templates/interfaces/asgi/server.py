@@ -20,15 +20,12 @@ HOST = "0.0.0.0"
 #: The exit code by which Uvicorn says that the application did not start.
 STARTUP_FAILURE = 3
 
-#: Seconds between the end of the last session and the end of the requests, for their answers.
-TIME_TO_ANSWER = 1
-
 
 class Server(uvicorn.Server):
     """Uvicorn, which ends what waits for the database early enough to be answered."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        watchdog.end_all((self.config.timeout_graceful_shutdown or 0) - TIME_TO_ANSWER)
+        watchdog.end_all(self.config.timeout_graceful_shutdown or 0)
         await super().shutdown(sockets)
 
 
@@ -45,8 +42,6 @@ def main() -> None:
         factory=True,
         host=HOST,
         port=settings.port,
-        # Uvicorn would take the number from WEB_CONCURRENCY, and each worker has connections of its own.
-        workers=1,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -17,10 +17,6 @@ from app.web import lifespan
 SHARED_MEMORY = Path("/dev/shm")
 
 
-#: Seconds between the end of the last session and the end of the requests, for their answers.
-TIME_TO_ANSWER = 1
-
-
 class Log(Logger):
     """Gunicorn's own messages, among all the others."""
 
@@ -43,7 +39,7 @@ class Worker(ThreadWorker):
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(enabled)
         if not self.alive:
-            watchdog.end_all(self.cfg.graceful_timeout - TIME_TO_ANSWER)
+            watchdog.end_all(self.cfg.graceful_timeout)
             for listener in self.sockets:
                 listener.close()
 

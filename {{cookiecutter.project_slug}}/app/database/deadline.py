@@ -18,7 +18,10 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from .driver import duplicate_socket, is_idle, ping
+from .driver import duplicate_socket, ping
+
+#: Seconds between the end of the last session and the end of the process, for the answers.
+TIME_TO_ANSWER = 1
 
 #: The key of a connection's Watch in Connection.info, which SQLAlchemy keeps for each connection.
 WATCH = "app.database.deadline"
@@ -58,7 +61,7 @@ class Watchdog:
         self.watches: set[Watch] = set()
         self.changed = threading.Condition()
         self.wakes_at = math.inf
-        #: When the process ends, and so every session.
+        #: When every session ends, because the process does.
         self.ends_at = math.inf
         self.thread: threading.Thread | None = None
 
@@ -85,13 +88,13 @@ class Watchdog:
             watch.close()
 
     def end_all(self, seconds: float) -> None:
-        """Let the time of every session be over so many seconds from now, also of those that begin later."""
+        """Let every session, now and later, end early enough to be answered: the process ends in so many seconds."""
         with self.changed:
-            self.ends_at = time.monotonic() + seconds
+            self.ends_at = time.monotonic() + seconds - TIME_TO_ANSWER
             self.wake_by(self.ends_at)
 
     def time_left(self) -> float:
-        """Seconds until the process ends; infinite while nobody has asked it to."""
+        """Seconds until every session ends; infinite while nobody has asked the process to end."""
         return self.ends_at - time.monotonic()
 
     def open_watches(self) -> list[Watch]:
@@ -150,22 +153,17 @@ def limit_sessions(engine: Engine, deadline: float, ping_timeout: float) -> None
     @event.listens_for(engine, "checkout")
     def begin(dbapi_connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
         entry.info[WATCH] = watchdog.begin(proxy.driver_connection, deadline)
-        # The session before may have left it on.
-        dbapi_connection.autocommit = False
 
     @event.listens_for(engine, "checkin")
     def end(dbapi_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
         watch = entry.info.pop(WATCH, None)
         if watch:
             watchdog.end(watch)
-        if dbapi_connection and not is_idle(driver_connection(dbapi_connection)):
-            # Nobody may find another's transaction in it.
-            entry.invalidate()
 
 
-def driver_connection(connection: DBAPIConnection) -> Any:
+def driver_connection(dbapi_connection: DBAPIConnection) -> Any:
     """What SQLAlchemy's connection wraps: itself where the driver is sync."""
-    return getattr(connection, "driver_connection", connection)
+    return getattr(dbapi_connection, "driver_connection", dbapi_connection)
 
 
 def prolong(connection: Connection, seconds: float) -> None:

@@ -1,11 +1,15 @@
-"""What is set for one session and reset at its end: a reset that fails must not cost the pool a place."""
+"""Each session finds its connection as a new one would be, and a reset that fails does not cost the pool a place."""
 
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from .deadline import driver_connection
+from .driver import is_idle
 
 
 class SafeReset(ConnectionCharacteristic):
@@ -34,10 +38,23 @@ class SafeReset(ConnectionCharacteristic):
         return self.characteristic.get_characteristic(dialect, dbapi_conn)
 
 
-def make_resets_safe(engine: Engine) -> None:
-    """Let no reset of this engine fail; the ping finds the closed connection, and the pool replaces it."""
+def reset_connections(engine: Engine) -> None:
+    """Let each session of this engine find its connection as a new one would be.
+
+    A connection that is lost or in a transaction leaves the pool. Where a reset fails, the ping finds the closed
+    connection, and the pool replaces it.
+    """
     dialect = engine.dialect
     assert isinstance(dialect, DefaultDialect)
     characteristics = dialect.connection_characteristics
     safe = {name: SafeReset(item) for name, item in characteristics.items() if item.transactional}
     dialect.connection_characteristics = characteristics.union(safe)
+
+    @event.listens_for(engine, "checkout")
+    def leave_autocommit(dbapi_connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: Any) -> None:
+        dbapi_connection.autocommit = False
+
+    @event.listens_for(engine, "checkin")
+    def drop_unless_idle(dbapi_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        if dbapi_connection and not is_idle(driver_connection(dbapi_connection)):
+            entry.invalidate()
