@@ -9,9 +9,8 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementErr
 from .deadline import WATCH
 from .driver import is_bad_value, is_lost
 
-#: SQLSTATEs (Postgres's error codes) after which the connection is gone or leads to the wrong server: two time-outs
-#: that end the session, and a server that takes no writes.
-UNUSABLE = {"25P03", "25P04", "25006"}
+#: The SQLSTATE (Postgres's error codes) of a server that takes no writes. A new connection may lead to another one.
+READ_ONLY = "25006"
 
 
 def recognize_errors(engine: Engine) -> None:
@@ -30,7 +29,7 @@ def recognize_errors(engine: Engine) -> None:
             return None
         if is_bad_value(original):
             return DataError(context.statement, None, original, hide_parameters=True)
-        if sqlstate_of(original) in UNUSABLE or is_lost(original):
+        if sqlstate_of(original) == READ_ONLY or is_lost(original):
             context.is_disconnect = True
             if context.sqlalchemy_exception is None:
                 return OperationalError(None, None, original, connection_invalidated=True)
