@@ -146,7 +146,8 @@ async def test_value_that_the_database_cannot_hold_is_invalid_input(value: Colum
 
 async def test_more_parameters_than_the_protocol_has_are_a_mistake_of_the_program() -> None:
     # psycopg2 sends values in the statement's text, so it has no limit.
-    assert await status_of(select(literal(1).in_(range(70_000)))) in {500, None}
+    wanted = None if get_engine().dialect.driver == "psycopg2" else 500
+    assert await status_of(select(literal(1).in_(range(70_000)))) == wanted
 
 
 async def test_lost_connection_is_no_mistake_of_the_program(postgres: Postgres) -> None:
