@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
+from migrations.lock import LONGEST_WAIT
 from tests.application import Client
 from tests.conftest import Configure
 from tests.migrations import alembic
@@ -71,6 +72,10 @@ def test_request_may_take_as_long_as_its_waits(settings: Settings) -> None:
         f"Waiting for admission and for a waking database and then a session may take {waits} seconds, and Cloud Run "
         f"ends the request after {timeout}: raise timeoutSeconds in deploy/service.yaml."
     )
+
+
+def test_job_has_time_to_say_that_another_upgrade_does_not_end() -> None:
+    assert TASK["spec"]["timeoutSeconds"] > LONGEST_WAIT
 
 
 def test_shutdown_ends_before_the_container_is_killed(settings: Settings) -> None:

@@ -24,13 +24,12 @@ from app.database.settings import get_database_settings, load_or_exit
 from app.models import metadata
 from migrations.autogenerate import PLUGINS, render_item
 from migrations.interrupted import explain, refuse_invalid_indexes
-from migrations.lock import take_lock
+from migrations.lock import LONGEST_WAIT, take_lock
 
 ARGUMENTS = context.get_x_argument(as_dictionary=True)
 
-#: Seconds to wait while another upgrade runs. It is half of timeoutSeconds in deploy/migrate-job.yaml, so that the job
-#: can say why it ends. For another time: alembic -x wait=60 upgrade head
-WAIT = float(ARGUMENTS.get("wait", 300))
+#: Seconds to wait while another upgrade runs. For another time: alembic -x wait=60 upgrade head
+WAIT = float(ARGUMENTS.get("wait", LONGEST_WAIT))
 
 #: How long a statement may wait for a table in use; all later statements on the table wait behind it. For a migration
 #: that may block the service longer: alembic -x lock_timeout=1min upgrade head
