@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
+from uuid import uuid4
 
 import pytest
 
@@ -48,6 +49,15 @@ def server_binaries() -> ServerBinaries:
 def postgres(server_binaries: ServerBinaries) -> Iterator[PostgresServer]:
     with PostgresServer(server_binaries) as server:
         yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """An empty database. Each has another name, because a pooler may still hold connections to one that is gone."""
+    name = f"test-{uuid4()}"
+    postgres.create_database(name)
+    yield name
+    postgres.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from servers import free_port
@@ -179,12 +178,7 @@ class Rig:
         self._started.wait()
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
 

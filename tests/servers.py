@@ -21,7 +21,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-INSTALL_SERVERS = "Install the servers that the tests run on: apt-get install postgresql pgbouncer"
+INSTALL_SERVERS = "Install the servers that the tests run on: apt-get install openssl pgbouncer postgresql"
 
 SUPERUSER = "postgres"
 SUPERUSER_PASSWORD = "not-a-real-superuser-secret"

@@ -78,14 +78,6 @@ def check(bake: Bake, combination: Combination) -> Check:
 
 
 @pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[str]:
-    name = f"check-{next(numbers)}"
-    postgres.create_database(name)
-    yield name
-    postgres.drop_database(name)
-
-
-@pytest.fixture
 def url(combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer, database: str) -> str:
     """The endpoint that the combination wants."""
     return endpoint_url(combination.endpoint, postgres, pgbouncer, database)

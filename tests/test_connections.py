@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,14 +14,6 @@ from servers import ROLE_PASSWORD, PgBouncer, PostgresServer, minimal_environmen
 
 #: Longer than the test may take: where connecting is retried, the test ends by its time-out.
 WAKE_TIMEOUT = "600"
-
-
-@pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[str]:
-    name = "connections"
-    postgres.create_database(name)
-    yield name
-    postgres.drop_database(name)
 
 
 @pytest.fixture

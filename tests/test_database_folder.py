@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,24 +17,22 @@ APPLICATIONS = Path(__file__).parent / "bare"
 
 
 @pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[str]:
-    name = "folder"
-    postgres.create_database(name)
-    postgres.execute("CREATE TABLE orders (item text); GRANT ALL ON orders TO service", database=name)
-    yield name
-    postgres.drop_database(name)
+def orders(postgres: PostgresServer, database: str) -> str:
+    """A database with the table of the bare applications."""
+    postgres.execute("CREATE TABLE orders (item text); GRANT ALL ON orders TO service", database=database)
+    return database
 
 
 @each(FLAVOURS)
 def test_copied_folder_reads_and_writes_in_a_bare_application(
-    bake: Bake, combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer, database: str, tmp_path: Path
+    bake: Bake, combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer, orders: str, tmp_path: Path
 ) -> None:
     project = bake(combination)
     shutil.copytree(project.path / "app" / "database", tmp_path / "shop" / "storage")
     (tmp_path / "shop" / "__init__.py").touch()
     application = (APPLICATIONS / f"{combination.framework}_async.py").read_text()
     (tmp_path / "shop" / "application.py").write_text(unasync(application, combination.flavour))
-    direct, pooled = postgres.direct_url(database), pgbouncer.pooled_url(database)
+    direct, pooled = postgres.direct_url(orders), pgbouncer.pooled_url(orders)
     done = subprocess.run(
         [environment(project), "-W", "error", "-m", "shop.application"],
         cwd=tmp_path,

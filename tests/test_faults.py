@@ -118,14 +118,6 @@ def test_lost_write_is_noticed(answer: Answer, bodies: dict[str, str], lost: boo
 
 
 @pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[str]:
-    name = "rig"
-    postgres.create_database(name)
-    yield name
-    postgres.drop_database(name)
-
-
-@pytest.fixture
 def rig(postgres: PostgresServer) -> Iterator[Rig]:
     with Rig(postgres.port, postgres.certificate, postgres.private_key) as rig:
         yield rig

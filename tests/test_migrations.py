@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -162,20 +161,22 @@ class Migrated:
 
 @pytest.fixture
 def migrated(
-    bake: Bake, combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer, tmp_path: Path
-) -> Iterator[Migrated]:
+    bake: Bake,
+    combination: Combination,
+    postgres: PostgresServer,
+    pgbouncer: PgBouncer,
+    database: str,
+    tmp_path: Path,
+) -> Migrated:
     project = bake(combination)
     for name in ("app", "migrations"):
         shutil.copytree(project.path / name, tmp_path / name)
     shutil.copy(project.path / "pyproject.toml", tmp_path)
-    database = f"migrated-{combination}"
-    postgres.create_database(database)
     direct, pooled = postgres.direct_url(database), pgbouncer.pooled_url(database)
     settings = service_environment(direct if combination.endpoint == "direct" else pooled, direct)
     migrated = Migrated(project, tmp_path, settings, postgres, database)
     migrated.add(CREATE_TABLE)
-    yield migrated
-    postgres.drop_database(database)
+    return migrated
 
 
 @each(CHOSEN)

@@ -1,21 +1,12 @@
 """The servers are as strict as a provider's: a service that passes on them has earned it."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from servers import LoggedProcess, PgBouncer, PostgresServer, ServerError, minimal_environment
-
-
-@pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[str]:
-    name = "self_test"
-    postgres.create_database(name)
-    yield name
-    postgres.drop_database(name)
 
 
 @pytest.fixture(params=["direct", "pooled"])

@@ -21,13 +21,11 @@ POOLING = [
 
 @each(POOLING)
 def test_session_of_several_tasks_gives_its_connection_back(
-    bake: Bake, combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer
+    bake: Bake, combination: Combination, postgres: PostgresServer, pgbouncer: PgBouncer, database: str
 ) -> None:
     project = bake(combination)
-    name = f"tasks-{combination}"
-    postgres.create_database(name)
-    direct = postgres.direct_url(name)
-    url = direct if combination.endpoint == "direct" else pgbouncer.pooled_url(name)
+    direct = postgres.direct_url(database)
+    url = direct if combination.endpoint == "direct" else pgbouncer.pooled_url(database)
     settings = {**one_slot(combination), "DATABASE_POOL_TIMEOUT": "0.5", "PYTHONPATH": str(project.path)}
     done = subprocess.run(
         [str(environment(project)), "-W", "error", str(SCRIPT)],
@@ -36,7 +34,6 @@ def test_session_of_several_tasks_gives_its_connection_back(
         capture_output=True,
         text=True,
     )
-    postgres.drop_database(name)
     assert done.returncode == 0, done.stderr
     outcomes = done.stdout.splitlines()
     assert len(outcomes) == 24

@@ -35,12 +35,9 @@ class Servers:
 
 
 @pytest.fixture
-def servers(postgres: PostgresServer, pgbouncer: PgBouncer) -> Iterator[Servers]:
+def servers(postgres: PostgresServer, pgbouncer: PgBouncer, database: str) -> Servers:
     """Both servers, with an empty database."""
-    database = "storm"
-    postgres.create_database(database)
-    yield Servers(postgres, pgbouncer, database)
-    postgres.drop_database(database)
+    return Servers(postgres, pgbouncer, database)
 
 
 @contextmanager
