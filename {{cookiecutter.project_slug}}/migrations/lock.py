@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 #: Any number that no other advisory lock in this database uses.
 LOCK = 2_126_013_117
 
-#: Seconds to wait for another upgrade. The job of deploy/migrate-job.yaml has more time, so that it can say why it ends.
+#: Seconds to wait for another upgrade: less than the job of deploy/migrate-job.yaml has, so that it can say why.
 LONGEST_WAIT = 300
 
 TRY_LOCK = text("SELECT pg_try_advisory_lock(:lock)")
