@@ -67,7 +67,7 @@ def refuse_unfit_text(key: str, text: str) -> None:
 
 def refuse_name_of_a_requirement(answers: Mapping[str, Any]) -> None:
     """A project that has the name of something it depends on cannot be resolved."""
-    tables = ("_frameworks", "_interfaces", "_drivers")
+    tables = ("_frameworks", "_drivers")
     rows = [row for table in tables for row in answers[table].values()]
     requirements = [*answers["_requirements"], *(name for row in rows for name in row["requirements"])]
     names = {re.split(r"[^a-z0-9-]", requirement)[0] for requirement in requirements}

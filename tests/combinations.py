@@ -16,7 +16,6 @@ CONTEXT: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(
 FRAMEWORKS: dict[str, Any] = CONTEXT["_frameworks"]
 STRATEGIES: dict[str, Any] = CONTEXT["_pooling_strategies"]
 DRIVERS: dict[str, Any] = CONTEXT["_drivers"]
-INTERFACES: dict[str, Any] = CONTEXT["_interfaces"]
 
 
 @dataclass(frozen=True)

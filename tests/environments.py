@@ -16,7 +16,6 @@ from combinations import (
     CONTEXT,
     DRIVERS,
     FRAMEWORKS,
-    INTERFACES,
     LIVE,
     REST,
     TEMPLATE,
@@ -69,9 +68,8 @@ def type_checker(project: BakedProject) -> Path:
 
     That each service declares what it imports, test_output sees.
     """
-    rows = [row for table in (FRAMEWORKS, INTERFACES, DRIVERS) for row in table.values()]
-    lists = [row.get(kind, []) for row in rows for kind in ("requirements", "development_requirements")]
-    everything = {*requirements_of(project), *(requirement for requirements in lists for requirement in requirements)}
+    rows = [row for table in (FRAMEWORKS, DRIVERS) for row in table.values()]
+    everything = {*requirements_of(project), *(requirement for row in rows for requirement in row["requirements"])}
     return made(interpreters()[-1], sorted(everything))
 
 

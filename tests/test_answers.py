@@ -102,7 +102,7 @@ def test_text_that_cannot_stand_on_one_line_is_refused(question: str, text: str)
         ("project_slug", "n" * 38),
         ("project_slug", "fastapi"),
         ("project_slug", "litestar"),
-        ("project_slug", "gunicorn"),
+        ("project_slug", "uvicorn"),
         ("project_slug", "tenacity"),
         ("gcp_project_id", "My Project"),
         ("gcp_project_id", "123456789012"),

@@ -32,6 +32,18 @@ class Settings(DatabaseSettings):
     admission_timeout: float = Field(default=25, gt=0)
     """Seconds that a request waits for a slot before it is answered 503; longer than a database may take to wake."""
 
+    max_body_size: int = Field(default=1_048_576, ge=0)
+    """The most bytes of a request's body; more is answered 413."""
+
+    body_timeout: float = Field(default=20, gt=0)
+    """Seconds in which a request's body must arrive; later it is answered 408."""
+
+    header_timeout: float = Field(default=10, gt=0)
+    """Seconds in which the header of a request must arrive."""
+
+    send_timeout: float = Field(default=20, gt=0)
+    """Seconds after which a client that reads nothing of its answer is cut off."""
+
     shutdown_timeout: int = Field(default=8, ge=1)
     """Seconds that running requests get after SIGTERM; Cloud Run ends the container after 10."""
 

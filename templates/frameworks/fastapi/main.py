@@ -6,17 +6,17 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
 
 from app.models import resolve_relationships
 from app.notes import routes as notes
 from app.settings import get_settings
 from app.web import error_handlers, health
 from app.web.admission import Admission
+from app.web.body_limits import BodyLimits
+from app.web.edge import add_edge
 from app.web.front_end import FrontEnd
 from app.web.lifespan import lifespan
 from app.web.openapi import Application, operation_id
-from app.web.request_log import RequestLog
 
 
 def create_app() -> FastAPI:
@@ -40,7 +40,9 @@ def create_app() -> FastAPI:
 
     # Each middleware is added around the ones before it.
     app.add_middleware(Admission, slots=asyncio.Semaphore(settings.concurrency), timeout=settings.admission_timeout)
-    # CORS and other middleware of your own: here, around admission, a 503 has the headers and a preflight never waits.
+    # Uploads that a handler reads piece by piece: streamed=["/files"], the beginnings of their paths.
+    app.add_middleware(BodyLimits, size=settings.max_body_size, timeout=settings.body_timeout, streamed=[])
+    # CORS and other middleware of your own: here, around them, a refusal has the headers and a preflight never waits.
 
     app.add_exception_handler(HTTPException, error_handlers.http_error)
     app.add_exception_handler(RequestValidationError, error_handlers.validation_error)
@@ -49,6 +51,6 @@ def create_app() -> FastAPI:
     return app
 
 
-def create_asgi_app() -> ASGIApp:
-    """Make what the server runs: around the application, its log sees also what Starlette answers by itself."""
-    return RequestLog(FrontEnd(create_app()), get_settings().google_cloud_project)
+def create_asgi_app() -> FrontEnd:
+    """Make what the server runs."""
+    return add_edge(create_app(), get_settings())

@@ -1,5 +1,7 @@
 """The web application: its routes, its hooks and its error handlers."""
 
+import asyncio
+
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -10,8 +12,10 @@ from app.settings import get_settings
 from app.web import error_handlers, health, openapi
 from app.web.admission import Admission
 from app.web.bodies import InvalidInputError
+from app.web.body_limits import BodyLimits
+from app.web.edge import add_edge
 from app.web.front_end import FrontEnd
-from app.web.request_log import RequestLog
+from app.web.lifespan import Threads
 
 
 def create_app() -> Flask:
@@ -31,9 +35,7 @@ def create_app() -> Flask:
     app.register_blueprint(notes.blueprint)
     openapi.add_document(app, settings.application_name)
 
-    # Flask calls the functions of before_request in the order of their registration.
-    Admission(app, settings.concurrency, settings.admission_timeout)
-    # CORS and other extensions of your own: here, after admission, whose 503 has their headers too.
+    # CORS and other extensions of your own: here. They see the refusals of create_asgi_app() too.
 
     app.register_error_handler(HTTPException, error_handlers.http_error)
     app.register_error_handler(InvalidInputError, error_handlers.validation_error)
@@ -41,6 +43,12 @@ def create_app() -> Flask:
     return app
 
 
-def create_wsgi_app() -> RequestLog:
-    """Make what the server runs: around the application, its log sees also what Flask does not answer."""
-    return RequestLog(FrontEnd(create_app()), get_settings().google_cloud_project)
+def create_asgi_app() -> FrontEnd:
+    """Make what the server runs: Flask in threads, and around it what decides whether a request comes to it."""
+    settings = get_settings()
+    threads = Threads(create_app(), settings.concurrency)
+    slots = asyncio.Semaphore(settings.concurrency)
+    admission = Admission(threads, slots, settings.admission_timeout, threads.refuse)
+    # Uploads that a view reads piece by piece: streamed=["/files"], the beginnings of their paths.
+    limits = BodyLimits(admission, settings.max_body_size, settings.body_timeout, streamed=[], refuse=threads.refuse)
+    return add_edge(limits, settings)

@@ -7,7 +7,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.logging.config import BaseLoggingConfig
 from litestar.middleware import DefineMiddleware
-from litestar.types import ASGIApp, GetLogger
+from litestar.types import GetLogger
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.models import resolve_relationships
@@ -15,9 +15,10 @@ from app.notes.routes import NoteController
 from app.settings import get_settings
 from app.web import bodies, error_handlers, health, openapi, responses
 from app.web.admission import Admission
+from app.web.body_limits import BodyLimits
+from app.web.edge import add_edge
 from app.web.front_end import FrontEnd
 from app.web.lifespan import lifespan
-from app.web.request_log import RequestLog
 
 
 def create_app() -> Litestar:
@@ -38,11 +39,15 @@ def create_app() -> Litestar:
             NoteController,
         ],
         lifespan=[lifespan],
-        # CORS: cors_config=..., here. It lies around admission: a 503 has the headers, and a preflight never waits.
+        # CORS: cors_config=..., here. It lies around the middleware: refusals have its headers, preflights never wait.
         middleware=[
+            # Uploads that a handler reads piece by piece: streamed=["/files"], the beginnings of their paths.
+            DefineMiddleware(BodyLimits, size=settings.max_body_size, timeout=settings.body_timeout, streamed=[]),
             # Middleware of your own: here, around admission, or after it, where a request has its slot.
             DefineMiddleware(Admission, slots=slots, timeout=settings.admission_timeout),
         ],
+        # BodyLimits knows better.
+        request_max_body_size=None,
         before_request=responses.answer_options,
         after_request=responses.stream_in_threads,
         # Guards add up, where a controller's own before_request would take the place of this one.
@@ -60,9 +65,9 @@ def create_app() -> Litestar:
     )
 
 
-def create_asgi_app() -> ASGIApp:
-    """Make what the server runs: around the application, its log sees also what Litestar answers by itself."""
-    return RequestLog(FrontEnd(create_app()), get_settings().google_cloud_project)
+def create_asgi_app() -> FrontEnd:
+    """Make what the server runs."""
+    return add_edge(create_app(), get_settings())
 
 
 class StandardLogging(BaseLoggingConfig):

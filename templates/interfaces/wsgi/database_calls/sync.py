@@ -5,6 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Lock
 
+from anyio import to_thread
+from sqlmodel import Session
+
+from app.database.sessions import close_left_open
+
 
 class Probe:
     """One action at a time in a thread of its own, which does not wait behind the requests that it reports on."""
@@ -28,3 +33,9 @@ class Probe:
 
 
 within = Probe().within
+
+
+async def end_sessions(sessions: set[Session]) -> None:
+    """Close the sessions that a request left open, in a thread, because closing one speaks with the database."""
+    if sessions:
+        await to_thread.run_sync(close_left_open, sessions)

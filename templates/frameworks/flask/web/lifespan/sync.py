@@ -1,22 +1,228 @@
-"""What is there from the start of the process to its end.
+"""How Flask is served: its requests run in threads, from the start of the process to its end."""
 
-Flask has no lifespan of its own: the server makes these threads when it starts, and calls close() when it ends.
-"""
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import anyio
+from anyio import CapacityLimiter, from_thread, to_thread
+from flask import Flask, abort, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import ClientDisconnected
 
 from app.database.sessions import dispose_engine
+from app.web.admission import needs_slot
+from app.web.problems import Problem, database_problem, send_problem
 
-#: Requests that may wait for a slot at the same time. Cloud Run sends no more than there are slots.
-WAITING = 100
+Result = TypeVar("Result")
 
-#: Threads for what never waits: /health and /ready.
-PROBES = 4
+#: Threads for what needs no slot: so many for /health, so many for /ready and so many for all refusals together.
+SPARE_THREADS = 4
 
+#: Bytes up to which an answer that says its length is made as a whole before it is sent.
+LARGEST_WHOLE = 1024 * 1024
 
-def threads(slots: int) -> int:
-    """As many threads as there can be requests in the application, so that none waits for a thread."""
-    return slots + WAITING + PROBES
+#: Where a request says why it is refused.
+REFUSAL = "app.refusal"
 
 
 def close() -> None:
     """Close the connections; the place for what else your service has to close."""
     dispose_engine()
+
+
+class Threads:
+    """An ASGI application that runs a WSGI application in threads.
+
+    A request has a thread while its view runs or makes a piece of its answer, not while its client sends or reads.
+    There is a thread for each slot, so that no admitted request waits for one.
+    """
+
+    def __init__(self, app: Flask, slots: int) -> None:
+        app.before_request(raise_refusal)
+        self.app = app
+        self.admitted = CapacityLimiter(slots)
+        self.refused = CapacityLimiter(SPARE_THREADS)
+        self.probes: dict[str, CapacityLimiter] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        match scope["type"]:
+            case "lifespan":
+                await live(receive, send)
+            case "websocket":
+                await send({"type": "websocket.close"})
+            case _ if needs_slot(scope):
+                await Exchange(self.app, scope, self.admitted).run(receive, send)
+            case _:
+                limiter = self.probes.setdefault(scope["path"], CapacityLimiter(SPARE_THREADS))
+                await Exchange(self.app, scope, limiter).run(receive, send)
+
+    async def refuse(self, problem: Problem, scope: Any, send: Any) -> None:
+        """Let Flask answer a request that does not come to its view, so that extensions see the refusal."""
+        await Exchange(self.app, scope, self.refused, problem).run(nothing, send)
+
+
+def raise_refusal() -> None:
+    """A hook before the view."""
+    problem = request.environ.get(REFUSAL)
+    if problem:
+        abort(problem.status, problem.detail)
+
+
+async def live(receive: Any, send: Any) -> None:
+    """Close at the end what the process has opened."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await to_thread.run_sync(close)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def nothing() -> Any:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+class Exchange:
+    """A request and its answer, as WSGI sees them."""
+
+    def __init__(self, app: Flask, scope: Any, limiter: CapacityLimiter, refusal: Problem | None = None) -> None:
+        self.app = app
+        self.scope = scope
+        self.limiter = limiter
+        self.environ = environ_of(scope) | {REFUSAL: refusal}
+        # One context for all threads: a stream leaves at its end what it entered at its beginning.
+        self.context = copy_context()
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: Iterable[bytes] = ()
+
+    async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        return await to_thread.run_sync(self.context.run, function, *arguments, limiter=self.limiter)
+
+    async def run(self, receive: Any, send: Any) -> None:
+        # Waits for the first piece of a streamed upload without a thread.
+        body = Input(await receive(), receive)
+        self.environ["wsgi.input"] = io.BufferedReader(body)
+        try:
+            try:
+                chunk, is_last = await self.in_thread(self.begin)
+            except SQLAlchemyError as error:
+                # Flask does not see an error before the first piece of a stream.
+                problem = database_problem(error, f"{self.scope['method']} {self.scope['path']}")
+                await send_problem(problem, self.scope, send)
+                return
+            await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+            if not is_last:
+                await self.stream(chunk, body, receive, send)
+            else:
+                await send({"type": "http.response.body", "body": chunk})
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.close()
+
+    async def stream(self, chunk: bytes | None, body: "Input", receive: Any, send: Any) -> None:
+        """Send piece by piece, until the end or until the client leaves."""
+        left = asyncio.create_task(wait_until_left(receive)) if not body.more else None
+        try:
+            while chunk is not None and not (left and left.done()):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunk = await self.in_thread(next, self.chunks, None)
+        finally:
+            if left:
+                left.cancel()
+        await send({"type": "http.response.body"})
+
+    def begin(self) -> tuple[bytes | None, bool]:
+        """Call the application: the first piece of its answer, and whether it is the only one."""
+        self.body = self.app(self.environ, self.start_response)
+        self.chunks = iter(self.body)
+        if self.length() <= LARGEST_WHOLE:
+            return b"".join(self.chunks), True
+        return next(self.chunks, None), False
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], None]:
+        self.status = int(status.split()[0])
+        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return refuse_to_write
+
+    def length(self) -> float:
+        """The bytes of the answer; infinite where it does not say."""
+        return next((int(value) for name, value in self.headers if name == b"content-length"), float("inf"))
+
+    async def close(self) -> None:
+        if hasattr(self.body, "close"):
+            await self.in_thread(self.body.close)
+
+
+def refuse_to_write(chunk: bytes) -> None:
+    raise NotImplementedError("WSGI's write() is not there: let the application return an iterable.")
+
+
+async def wait_until_left(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Input(io.RawIOBase):
+    """The body of a request, as a file that waits for what has not come yet."""
+
+    def __init__(self, message: Any, receive: Any) -> None:
+        self.receive = receive
+        self.take(message)
+
+    def take(self, message: Any) -> None:
+        self.is_cut = message["type"] == "http.disconnect"
+        self.chunk: bytes = message.get("body", b"")
+        self.more: bool = message.get("more_body", False)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.chunk and self.more:
+            self.take(from_thread.run(self.receive))
+        if self.is_cut:
+            raise ClientDisconnected
+        size = min(len(buffer), len(self.chunk))
+        buffer[:size] = self.chunk[:size]
+        self.chunk = self.chunk[size:]
+        return size
+
+
+def environ_of(scope: Any) -> dict[str, Any]:
+    """The request as PEP 3333 describes it; its text is bytes decoded as Latin-1."""
+    host, port = scope["server"] or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": scope["client"][0] if scope["client"] else "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    for name, value in scope["headers"]:
+        # WSGI does not tell an underscore from a dash, so a client could imitate a header of the front end.
+        if b"_" not in name:
+            add_header(environ, name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1"))
+    return environ
+
+
+def add_header(environ: dict[str, Any], name: str, value: str) -> None:
+    variable = name if name in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{name}"
+    if variable not in environ:
+        environ[variable] = value
+    else:
+        environ[variable] += f"{'; ' if name == 'COOKIE' else ', '}{value}"
