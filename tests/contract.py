@@ -1,11 +1,12 @@
 """What a service answers, whichever framework it is written with: one list of requests and their answers.
 
-Left to each framework (docs/frameworks.md): OPTIONS, superfluous slashes, the words that explain invalid input, how
-many parts of a request they look into, and how they read numbers.
+Left to each framework (docs/frameworks.md): OPTIONS, superfluous slashes, the words that explain invalid input, and how
+many parts of a request they look into.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 #: The notes that there are when a request is sent, as SQL and as the service returns them.
 NOTES = """
@@ -30,6 +31,26 @@ BREAD = {
 }
 
 LARGEST_ID = 2**53 - 1
+
+#: Text that is no id and no number for a list, although one or the other library reads a number in it.
+NO_NUMBERS = {
+    "with a plus": "+1",
+    "negative": "-1",
+    "minus zero": "-0",
+    "with a leading zero": "01",
+    "with an underscore": "1_0",
+    "with an exponent": "1e2",
+    "with a fraction": "1.0",
+    "with a space before it": " 1",
+    "with a space after it": "1 ",
+    "with a line's end": "1\n",
+    "with NUL": "1\0",
+    "of full-width digits": "\N{FULLWIDTH DIGIT ONE}",
+    "of Arabic digits": "٣",
+    "hexadecimal": "0x1",
+    "of 5,000 digits": "1" * 5_000,
+    "true": "true",
+}
 
 #: Stands for a time since the tests began.
 NOW = "now"
@@ -118,6 +139,8 @@ EXCHANGES = {
     "list, limit too small": get("/notes?limit=0", 422, invalid("query.limit")),
     "list, limit too large": get("/notes?limit=101", 422, invalid("query.limit")),
     "list, limit without a value": get("/notes?limit=", 422, invalid("query.limit")),
+    "list, after without a value": get("/notes?after=", 422, invalid("query.after")),
+    "list, limit given twice, the first no number": get("/notes?limit=1e1&limit=2", 200, page(MILK, BREAD)),
     "list, limit no number": get("/notes?limit=many", 422, invalid("query.limit")),
     "list, limit a fraction": get("/notes?limit=1.5", 422, invalid("query.limit")),
     "list, after too small": get("/notes?after=-1", 422, invalid("query.after")),
@@ -197,6 +220,18 @@ EXCHANGES = {
         "PATCH", "/notes/milk", 405, WRONG_METHOD, headers={"allow": "DELETE, GET, PUT"}
     ),
     "wrong method for health": Exchange("POST", "/health", 405, WRONG_METHOD, headers={"allow": "GET"}),
+}
+
+EXCHANGES |= {
+    f"{name}, {kind}": Exchange(method, path + quote(text, safe=""), 422, invalid(location), json)
+    for kind, text in NO_NUMBERS.items()
+    for name, method, path, location, json in (
+        ("read, id", "GET", "/notes/", "path.note_id", None),
+        ("replace, id", "PUT", "/notes/", "path.note_id", {"title": "Eggs"}),
+        ("delete, id", "DELETE", "/notes/", "path.note_id", None),
+        ("list, after", "GET", "/notes?after=", "query.after", None),
+        ("list, limit", "GET", "/notes?limit=", "query.limit", None),
+    )
 }
 
 #: Each operation's name and the statuses that its document gives it.

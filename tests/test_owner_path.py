@@ -194,7 +194,11 @@ def test_foreign_key_refuses_what_is_not_there(client: httpx.Client) -> None:
 def test_uuid_key_finds_its_row(client: httpx.Client, note: dict[str, Any]) -> None:
     comment = client.post("/comments", json={"text": "Yes.", "note_id": note["id"]}).json()
     assert client.get(f"/comments/{comment['id']}").json() == comment
-    assert client.get("/comments/no-uuid").status_code == 422
+    assert client.get(f"/comments/{comment['id'].upper()}").json() == comment
+    for other in ("no-uuid", comment["id"].replace("-", ""), f"urn:uuid:{comment['id']}", f"{{{comment['id']}}}"):
+        response = client.get(f"/comments/{other}")
+        assert response.status_code == 422, other
+        assert [error["location"] for error in response.json()["errors"]] == ["path.comment_id"]
 
 
 def test_lists_of_two_types_have_schemas_of_their_own(client: httpx.Client) -> None:

@@ -51,8 +51,11 @@ def test_empty_list_has_no_next_page(client: Client) -> None:
     assert client.get("/notes").json() == {"items": [], "next_after": None}
 
 
-@pytest.mark.parametrize("parameters", [{"limit": 0}, {"limit": 101}, {"after": -1}, {"after": LARGEST_ID + 1}])
-def test_page_outside_its_bounds_is_refused(client: Client, parameters: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "parameters",
+    [{"limit": 0}, {"limit": 101}, {"limit": "1e1"}, {"after": -1}, {"after": LARGEST_ID + 1}, {"after": "+1"}],
+)
+def test_page_outside_its_bounds_is_refused(client: Client, parameters: dict[str, int | str]) -> None:
     problem = assert_problem(client.get("/notes", params=parameters), 422)
     assert problem["errors"][0]["location"] == f"query.{next(iter(parameters))}"
 
@@ -83,7 +86,7 @@ def test_missing_note_is_not_found(client: Client, method: str) -> None:
     assert problem["detail"] == f"There is no note {LARGEST_ID}."
 
 
-@pytest.mark.parametrize("note_id", ["milk", "0", str(LARGEST_ID + 1)])
+@pytest.mark.parametrize("note_id", ["milk", "0", "01", "+1", "1e0", "1.0", str(LARGEST_ID + 1)])
 def test_impossible_id_is_refused(client: Client, note_id: str) -> None:
     assert_problem(client.get(f"/notes/{note_id}"), 422)
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.models import resolve_relationships
 from app.notes.routes import NoteController
 from app.settings import get_settings
-from app.web import bodies, error_handlers, health, openapi, responses
+from app.web import bodies, error_handlers, health, openapi, parameters, responses
 from app.web.admission import Admission
 from app.web.body_limits import BodyLimits
 from app.web.edge import add_edge
@@ -51,7 +51,7 @@ def create_app() -> Litestar:
         before_request=responses.answer_options,
         after_request=responses.stream_in_threads,
         # Guards add up, where a controller's own before_request would take the place of this one.
-        guards=[bodies.read_json],
+        guards=[parameters.check_notation, bodies.read_json],
         exception_handlers={
             HTTPException: error_handlers.http_error,
             ValidationException: error_handlers.validation_error,

@@ -4,11 +4,18 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path, Query
+from pydantic import BeforeValidator
 
 from app.database.base import LARGEST_ID
+from app.web.notation import canonical_uuid, whole_number
 from app.web.pages import LONGEST_PAGE
 
-Id = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
-UUIDId = Annotated[UUID, Path()]
-After = Annotated[int, Query(ge=0, le=LARGEST_ID, description="The id after which the page begins", examples=[0])]
-Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many items at most", examples=[20])]
+#: Stands last: before the bounds, it would hide them from the OpenAPI document.
+IN_DIGITS = BeforeValidator(whole_number)
+
+Id = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1]), IN_DIGITS]
+UUIDId = Annotated[UUID, Path(), BeforeValidator(canonical_uuid)]
+After = Annotated[
+    int, Query(ge=0, le=LARGEST_ID, description="The id after which the page begins", examples=[0]), IN_DIGITS
+]
+Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many items at most", examples=[20]), IN_DIGITS]

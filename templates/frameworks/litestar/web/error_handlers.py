@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.protocols.utils import ClientDisconnected
 
 from app.web.bodies import UnreadableBody
+from app.web.parameters import InvalidParameters
 from app.web.problems import Problem, database_problem, invalid_input
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 def validation_error(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     """Input that does not fit the types of the handler, or that the handler itself refuses."""
-    if not is_raised_by_litestar(error):
+    if not (isinstance(error, InvalidParameters) or is_raised_by_litestar(error)):
         return problem_response(problem_of(error, HTTPStatus.UNPROCESSABLE_ENTITY), error.headers)
     match error.extra, error.__cause__:
         case list(mistakes), _:
