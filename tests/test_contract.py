@@ -95,10 +95,24 @@ def test_document_names_the_same_operations_and_statuses(client: httpx.Client) -
     assert {operation["operationId"]: set(operation["responses"]) for operation in operations} == OPERATIONS
 
 
-def test_document_has_a_page(client: httpx.Client) -> None:
-    page = client.get("/docs")
-    assert page.status_code == 200
-    assert page.headers["content-type"].startswith("text/html")
+def test_document_has_a_page_where_the_setting_says_so(client: httpx.Client, start: Start) -> None:
+    assert client.get("/docs").status_code == 404
+    with start(DOCS="true").client() as client_with_docs:
+        page = client_with_docs.get("/docs")
+        assert page.status_code == 200
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.text.count(' integrity="sha384-') == 2
+        assert not client_with_docs.head("/docs").content
+
+
+@pytest.mark.parametrize(("file", "status"), [("", 200), ("DOCS=false\n", 404)])
+def test_development_server_has_the_page_unless_told_otherwise(
+    bake: Bake, combination: Combination, start: Start, tmp_path: Path, file: str, status: int
+) -> None:
+    copy = Path(shutil.copytree(bake(combination).path, tmp_path / "service"))
+    (copy / ".env").write_text(file)
+    with start("-m", "dev.run", path=copy).client() as client:
+        assert client.get("/docs").status_code == status
 
 
 def test_document_keeps_what_it_promises(

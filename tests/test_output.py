@@ -182,7 +182,7 @@ def test_every_setting_is_described_with_its_default(bake: Bake, combination: Co
     fields = [field for text in classes for field in re.findall(pattern, text.split("\n    @")[0], re.MULTILINE)]
     assert len(fields) > 8
     for name, default in fields:
-        value = re.escape(default.replace("None", ""))
+        value = re.escape({"None": "", "True": "true", "False": "false"}.get(default, default))
         assert re.search(rf"^# {name.upper()}=.*{value}", project.read(".env.example"), re.MULTILINE), name
         assert re.search(rf"^\| `{name.upper()}` \|.*{value}.* \|", project.read("README.md"), re.MULTILINE), name
 

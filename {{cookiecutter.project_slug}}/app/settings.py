@@ -52,6 +52,9 @@ class Settings(DatabaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    docs: bool = False
+    """Whether /docs is served: a page that shows /openapi.json and sends requests. make run turns it on."""
+
     google_cloud_project: str | None = None
     """The project whose Cloud Trace shows the log lines."""
 

@@ -10,13 +10,12 @@ from starlette.exceptions import HTTPException
 from app.models import resolve_relationships
 from app.notes import routes as notes
 from app.settings import get_settings
-from app.web import error_handlers, health
+from app.web import error_handlers, health, openapi
 from app.web.admission import Admission
 from app.web.body_limits import BodyLimits
 from app.web.edge import add_edge
 from app.web.front_end import FrontEnd
 from app.web.lifespan import lifespan
-from app.web.openapi import Application, operation_id
 
 
 def create_app() -> FastAPI:
@@ -27,16 +26,21 @@ def create_app() -> FastAPI:
     """
     settings = get_settings()
     resolve_relationships()
-    app = Application(
+    app = openapi.Application(
         title=settings.application_name,
         lifespan=lifespan,
-        generate_unique_id_function=operation_id,
+        generate_unique_id_function=openapi.operation_id,
+        # FastAPI's own pages run whatever their CDN sends.
+        docs_url=None,
+        redoc_url=None,
         # A wrong path is 404: a redirect would name the host that a proxy made up.
         redirect_slashes=False,
     )
 
     app.include_router(health.router)
     app.include_router(notes.router)
+    if settings.docs:
+        openapi.add_page(app)
 
     # Each middleware is added around the ones before it.
     app.add_middleware(Admission, slots=asyncio.Semaphore(settings.concurrency), timeout=settings.admission_timeout)

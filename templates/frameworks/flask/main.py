@@ -34,6 +34,8 @@ def create_app() -> Flask:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(notes.blueprint)
     openapi.add_document(app, settings.application_name)
+    if settings.docs:
+        openapi.add_page(app, settings.application_name)
 
     # CORS and other extensions of your own: here. They see the refusals of create_asgi_app() too.
 

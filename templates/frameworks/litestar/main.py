@@ -36,6 +36,7 @@ def create_app() -> Litestar:
             health.health,
             health.ready,
             openapi.document,
+            *([openapi.page] if settings.docs else []),
             NoteController,
         ],
         lifespan=[lifespan],

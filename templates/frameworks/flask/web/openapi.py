@@ -1,7 +1,7 @@
 """The types of the views: requests and responses are validated by them, and the OpenAPI document is made of them.
 
 spectree reads them: a view says what it takes by its parameters query, json, form, headers and cookies and those of its
-path, and what it answers by resp. The document is at /openapi.json and, as a page, at /docs.
+path, and what it answers by resp. The document is at /openapi.json, its page at /docs.
 """
 
 import json
@@ -20,6 +20,7 @@ from spectree.model_adapter.pydantic_adapter import PydanticModelAdapter
 from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
 
+from app.web import docs_page
 from app.web.bodies import read_as, read_json, type_adapter, values
 from app.web.documented_errors import SCHEMAS, Document, document_errors, operations
 from app.web.responses import to_json
@@ -122,11 +123,13 @@ def add_document(app: Flask, title: str) -> None:
         document["info"]["title"] = title
         return document
 
-    page = api.config.page_templates["swagger"].format(
-        spec_url="/openapi.json", spec_path="docs", **api.config.swagger_oauth2_config()
-    )
     app.add_url_rule("/openapi.json", "openapi", lambda: Response(json.dumps(document()), mimetype="application/json"))
-    app.add_url_rule("/docs", "openapi_page", lambda: page)
+
+
+def add_page(app: Flask, title: str) -> None:
+    """Serve the page of the document."""
+    page = docs_page.page(title)
+    app.add_url_rule("/docs", "openapi_page", lambda: Response(page, headers=docs_page.HEADERS, mimetype="text/html"))
 
 
 def name_schemas(document: Document) -> Document:

@@ -1,14 +1,17 @@
-"""The OpenAPI document, at /openapi.json and, as a page, at /docs."""
+"""The OpenAPI document at /openapi.json, and its page at /docs."""
 
 from dataclasses import dataclass, fields
 from typing import Any
 
-from litestar import Request, get
+from litestar import Request, Response, Router, get
+from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import OpenAPI
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
 
+from app.web import docs_page
 from app.web.documented_errors import Document, document_errors, operations, problem_response
 
 #: What Litestar's schema of an error has.
@@ -33,12 +36,18 @@ class Config(OpenAPIConfig):
         return CompleteDocument(**{member.name: getattr(plain, member.name) for member in fields(plain)})
 
 
+class WithoutRoutes(Router):
+    """In the place of the router that Litestar fills with pages of its own, even for paths that are not there."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        return []
+
+
 def config(title: str) -> OpenAPIConfig:
     return Config(
         title=title,
         version="0.1.0",
-        path="/docs",
-        render_plugins=[SwaggerRenderPlugin(path="/")],
+        openapi_router=WithoutRoutes("/", route_handlers=[]),
         operation_id_creator=operation_id,
         use_handler_docstrings=True,
     )
@@ -47,6 +56,11 @@ def config(title: str) -> OpenAPIConfig:
 @get("/openapi.json", include_in_schema=False)
 async def document(request: Request[Any, Any, Any]) -> Document:
     return request.app.openapi_schema.to_schema()
+
+
+@get("/docs", include_in_schema=False, media_type=MediaType.HTML)
+async def page(request: Request[Any, Any, Any]) -> Response[str]:
+    return Response(docs_page.page(request.app.openapi_schema.info.title), headers=docs_page.HEADERS)
 
 
 def operation_id(handler: HTTPRouteHandler, method: object, path: object) -> str:
