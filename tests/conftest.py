@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from combinations import CONTEXT, TEMPLATE, BakedProject, Combination
+from combinations import CONTEXT, FLAVOURS, TEMPLATE, BakedProject, Combination
+from live import LiveService, Start, one_slot, starting_owners
 from servers import INSTALL_SERVERS, PgBouncer, PostgresServer, ServerBinaries, find_servers
 
 RecordProperty = Callable[[str, object], None]
@@ -64,6 +65,44 @@ def database(postgres: PostgresServer) -> Iterator[str]:
 def pgbouncer(server_binaries: ServerBinaries, postgres: PostgresServer) -> Iterator[PgBouncer]:
     with PgBouncer(server_binaries, postgres) as pooler:
         yield pooler
+
+
+@pytest.fixture(scope="session", params=FLAVOURS, ids=lambda c: "-".join(c.framework_flavour))
+def flavour(request: pytest.FixtureRequest) -> Combination:
+    """A framework, sync or async."""
+    flavour: Combination = request.param
+    return flavour
+
+
+@pytest.fixture(scope="session")
+def start_edge(
+    bake: Bake,
+    flavour: Combination,
+    postgres: PostgresServer,
+    pgbouncer: PgBouncer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Start]:
+    """Start services for hostile and unlucky clients."""
+    with starting_owners(bake(flavour), postgres, pgbouncer, tmp_path_factory.mktemp("edge")) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def edge(start_edge: Start) -> LiveService:
+    """A service as it is by default."""
+    return start_edge()
+
+
+@pytest.fixture(scope="session")
+def narrow_edge(start_edge: Start, flavour: Combination) -> LiveService:
+    """A service with one slot, for which the next request waits half a second."""
+    return start_edge(**one_slot(flavour), ADMISSION_TIMEOUT="0.5", DOCS="true")
+
+
+@pytest.fixture(scope="session")
+def hurried_edge(start_edge: Start, flavour: Combination) -> LiveService:
+    """A service with one slot and short time-outs."""
+    return start_edge(**one_slot(flavour), HEADER_TIMEOUT="2", BODY_TIMEOUT="2", SEND_TIMEOUT="2")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import Any
 
 import httpx
 
-from combinations import STRATEGIES, BakedProject, Combination
-from servers import PgBouncer, PostgresServer
+from cloudrun_postgres_template.unasync import unasync
+from combinations import FRAMEWORKS, STRATEGIES, BakedProject, Combination
+from environments import interpreter_for, made, requirements_of
+from servers import PgBouncer, PostgresServer, wait_until
 from storm import ServiceProcess, migrate, running, service_environment
+
+OWNER = Path(__file__).parent / "owner"
 
 #: A line of the service's log.
 Entry = dict[str, Any]
@@ -44,7 +49,7 @@ def starting(
 ) -> Iterator[Start]:
     """Give a function that starts a process of the service with these arguments and settings."""
     combination = project.combination
-    database = f"live-{combination}"
+    database = f"{folder.name}-{combination}"
     postgres.create_database(database)
     direct, pooled = postgres.direct_url(database), pgbouncer.pooled_url(database)
     environment = service_environment(direct if combination.endpoint == "direct" else pooled, direct)
@@ -60,6 +65,79 @@ def starting(
 
         yield start
     postgres.drop_database(database)
+
+
+class Log:
+    """The entries that a service has logged since a moment."""
+
+    def __init__(self, service: LiveService) -> None:
+        self.service = service
+        self.start = len(service.log())
+
+    @classmethod
+    def of_all(cls, service: LiveService) -> "Log":
+        """The entries since the service started."""
+        log = cls(service)
+        log.start = 0
+        return log
+
+    def entries(self) -> list[Entry]:
+        return self.service.log()[self.start :]
+
+    def requests(self, path: str) -> list[Entry]:
+        """The entries of requests for this path."""
+        return [entry for entry in self.entries() if entry.get("httpRequest", {}).get("requestUrl") == path]
+
+    def requests_of(self, user_agent: str) -> list[Entry]:
+        """The entries of this client's requests."""
+        return [entry for entry in self.entries() if entry.get("httpRequest", {}).get("userAgent") == user_agent]
+
+    def paths(self) -> list[str | None]:
+        """The path of each entry, None where it is not that of a request."""
+        return [entry.get("httpRequest", {}).get("requestUrl") for entry in self.entries()]
+
+    def errors(self) -> list[Entry]:
+        return [entry for entry in self.entries() if entry["severity"] == "ERROR"]
+
+    def settle(self, path: str) -> None:
+        """Wait for the entry of a request, and until what its end may still log is there too."""
+        assert wait_until(lambda: bool(self.requests(path))), self.entries()
+        with self.service.client() as client:
+            client.get("/nothing")
+        assert wait_until(lambda: bool(self.requests("/nothing")))
+
+
+@contextmanager
+def occupied(service: LiveService) -> Iterator[None]:
+    """Inside the block a request of somebody else holds a slot, because the table that it reads is locked."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    with service.client() as client, ThreadPoolExecutor(1) as thread, ExitStack() as lock:
+        lock.enter_context(service.postgres.locked(service.database, "note"))
+        request = thread.submit(client.get, "/notes")
+        assert wait_until(lambda: bool(service.postgres.execute(waiting, [service.database])))
+        yield
+        lock.close()
+        assert request.result().status_code == 200
+
+
+@contextmanager
+def starting_owners(
+    project: BakedProject, postgres: PostgresServer, pgbouncer: PgBouncer, folder: Path, before: str = ""
+) -> Iterator[Start]:
+    """Give a function that starts a process of the service with these settings and its framework's code in owner/.
+
+    The text in `before` runs first.
+    """
+    combination = project.combination
+    extra = FRAMEWORKS[combination.framework]["owner_requirements"]
+    python = made(interpreter_for(combination), [*requirements_of(project), *extra])
+    text = unasync((OWNER / f"{combination.framework}_async.py").read_text(), combination.flavour)
+    with starting(project, python, postgres, pgbouncer, folder) as start:
+
+        def start_owners(**settings: str) -> LiveService:
+            return start("-c", before + text, PYTHONPATH=str(OWNER), PYTHONDONTWRITEBYTECODE="1", **settings)
+
+        yield start_owners
 
 
 def one_slot(combination: Combination) -> Mapping[str, str]:

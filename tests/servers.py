@@ -155,6 +155,10 @@ class LoggedProcess:
             process.kill()
             return process.wait()
 
+    def ids(self) -> list[int]:
+        """Its own id, and those of the processes that it has started itself."""
+        return [] if self.process is None else [self.process.pid, *self.children()]
+
     def children(self) -> list[int]:
         """The ids of the processes that it has started itself."""
         if self.process is None:

@@ -80,6 +80,10 @@ class ServiceProcess:
     def log_tail(self, lines: int = 20) -> str:
         return self._process.log_tail(lines)
 
+    def ids(self) -> list[int]:
+        """The ids of the processes that serve."""
+        return self._process.ids()
+
     def children(self) -> list[int]:
         """The processes that it has started, by their ids."""
         return self._process.children()

@@ -6,9 +6,7 @@ The owners' code is in tests/owner/. It is written as async code, as the service
 import json
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -16,14 +14,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from cloudrun_postgres_template.unasync import unasync
 from combinations import FLAVOURS, FRAMEWORKS, Combination
 from conftest import Bake
-from environments import interpreter_for, made, requirements_of
-from live import Entry, LiveService, Start, one_slot, starting
+from live import LiveService, Log, Start, occupied, one_slot, starting_owners
 from servers import PgBouncer, PostgresServer, wait_until
-
-OWNER = Path(__file__).parent / "owner"
 
 #: Before the owner's code: what only the garbage collector closes is a leak.
 WITHOUT_GARBAGE_COLLECTION = "import gc\n\ngc.disable()\n"
@@ -54,17 +48,9 @@ def start(
     pgbouncer: PgBouncer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Start]:
-    project = bake(combination)
-    extra = FRAMEWORKS[combination.framework]["owner_requirements"]
-    python = made(interpreter_for(combination), [*requirements_of(project), *extra])
-    text = unasync((OWNER / f"{combination.framework}_async.py").read_text(), combination.flavour)
-    with starting(project, python, postgres, pgbouncer, tmp_path_factory.mktemp("owner")) as start:
-
-        def start_owners(**settings: str) -> LiveService:
-            arguments = ["-c", WITHOUT_GARBAGE_COLLECTION + text]
-            return start(*arguments, PYTHONPATH=str(OWNER), PYTHONDONTWRITEBYTECODE="1", **settings)
-
-        yield start_owners
+    folder = tmp_path_factory.mktemp("owner")
+    with starting_owners(bake(combination), postgres, pgbouncer, folder, WITHOUT_GARBAGE_COLLECTION) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")
@@ -91,35 +77,6 @@ def narrow_client(narrow: LiveService) -> Iterator[httpx.Client]:
         yield client
 
 
-class Log:
-    """The entries that a service has logged since a moment."""
-
-    def __init__(self, service: LiveService) -> None:
-        self.service = service
-        self.start = len(service.log())
-
-    def entries(self) -> list[Entry]:
-        return self.service.log()[self.start :]
-
-    def requests(self, path: str) -> list[Entry]:
-        """The entries of requests for this path."""
-        return [entry for entry in self.entries() if entry.get("httpRequest", {}).get("requestUrl") == path]
-
-    def paths(self) -> list[str | None]:
-        """The path of each entry, None where it is not that of a request."""
-        return [entry.get("httpRequest", {}).get("requestUrl") for entry in self.entries()]
-
-    def errors(self) -> list[Entry]:
-        return [entry for entry in self.entries() if entry["severity"] == "ERROR"]
-
-    def settle(self, path: str) -> None:
-        """Wait for the entry of a request, and until what its end may still log is there too."""
-        assert wait_until(lambda: bool(self.requests(path))), self.entries()
-        with self.service.client() as client:
-            client.get("/nothing")
-        assert wait_until(lambda: bool(self.requests("/nothing")))
-
-
 def problem(status: int, title: str, **members: object) -> dict[str, object]:
     return {"type": "about:blank", "title": title, "status": status, **members}
 
@@ -132,19 +89,6 @@ def transactions(service: LiveService) -> int:
         [service.database],
     )
     return int(count)
-
-
-@contextmanager
-def occupied(service: LiveService) -> Iterator[None]:
-    """Inside the block a request of somebody else holds a slot, because the table that it reads is locked."""
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-    with service.client() as client, ThreadPoolExecutor(1) as thread, ExitStack() as lock:
-        lock.enter_context(service.postgres.locked(service.database, "note"))
-        request = thread.submit(client.get, "/notes")
-        assert wait_until(lambda: bool(service.postgres.execute(waiting, [service.database])))
-        yield
-        lock.close()
-        assert request.result().status_code == 200
 
 
 # Errors

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
-from threading import Event
+from threading import Event, Semaphore
 
 from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
@@ -22,7 +22,11 @@ from app.web.problems import Problem
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/owner", tags=["owner"])
 below = FastAPI()
+#: More than the system keeps for a client that does not read.
+LARGE = b"x" * 8_000_000
 released = Event()
+#: How many of those who wait may go on.
+turns = Semaphore(0)
 
 
 class Number(BaseModel):
@@ -109,6 +113,41 @@ async def work() -> None:
 @router.post("/release", status_code=204)
 async def release() -> None:
     released.set()
+
+
+@router.get("/wait")
+async def wait() -> dict[str, str]:
+    log.info("the owner waits")
+    while not turns.acquire(blocking=False):
+        await asyncio.sleep(0.01)
+    return {"status": "ok"}
+
+
+@router.post("/turn", status_code=204)
+async def give_turn() -> None:
+    turns.release()
+
+
+@router.get("/drops", response_class=StreamingResponse)
+async def drops() -> AsyncIterator[str]:
+    while True:
+        yield "drop\n"
+        await asyncio.sleep(0.01)
+
+
+@router.get("/large")
+async def large() -> Response:
+    return Response(LARGE, media_type="text/plain")
+
+
+@router.head("/headed")
+async def head_of_headed() -> Response:
+    return Response(headers={"x-answered-by": "HEAD"})
+
+
+@router.get("/headed")
+async def headed() -> Response:
+    return Response(headers={"x-answered-by": "GET"})
 
 
 @router.get("/stream")

@@ -2,11 +2,12 @@
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from http import HTTPStatus
-from threading import Event
+from threading import Event, Semaphore
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
 from pydantic import BaseModel
@@ -25,6 +26,10 @@ blueprint = Blueprint("owner", __name__, url_prefix="/owner")
 below = Blueprint("below", __name__, url_prefix="/below")
 background = ThreadPoolExecutor(thread_name_prefix="background")
 released = Event()
+#: How many of those who wait may go on.
+turns = Semaphore(0)
+#: More than the system keeps for a client that does not read.
+LARGE = b"x" * 8_000_000
 
 
 class Number(BaseModel):
@@ -126,6 +131,44 @@ def log_failure(done: Future[None]) -> None:
 def release() -> tuple[str, HTTPStatus]:
     released.set()
     return "", HTTPStatus.NO_CONTENT
+
+
+@blueprint.get("/wait")
+def wait() -> dict[str, str]:
+    log.info("the owner waits")
+    turns.acquire()
+    return {"status": "ok"}
+
+
+@blueprint.post("/turn")
+def give_turn() -> tuple[str, HTTPStatus]:
+    turns.release()
+    return "", HTTPStatus.NO_CONTENT
+
+
+@blueprint.get("/drops")
+def drops() -> Response:
+    def chunks() -> Iterator[str]:
+        while True:
+            yield "drop\n"
+            time.sleep(0.01)
+
+    return Response(chunks(), mimetype="text/plain")
+
+
+@blueprint.get("/large")
+def large() -> Response:
+    return Response(LARGE, mimetype="text/plain")
+
+
+@blueprint.route("/headed", methods=["HEAD"])
+def head_of_headed() -> Response:
+    return Response(headers={"x-answered-by": "HEAD"})
+
+
+@blueprint.get("/headed")
+def headed() -> Response:
+    return Response(headers={"x-answered-by": "GET"})
 
 
 @blueprint.get("/stream")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Litestar, Request, asgi, get, post
+from litestar import Litestar, Request, Response, asgi, get, head, post
 from litestar.types import Receive, Scope, Send
 
 
@@ -12,6 +12,11 @@ async def upload(request: Request[Any, Any, Any]) -> dict[str, int]:
     async for chunk in request.stream():
         received += len(chunk)
     return {"bytes": received}
+
+
+@head("/headed")
+async def head_of_headed() -> Response[None]:
+    return Response(None, headers={"x-answered-by": "HEAD"})
 
 
 @get("/here")

@@ -1,10 +1,11 @@
 """What owners of Litestar services add, run instead of `python -m app` in the service's own flavour."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from functools import partial
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 from litestar import Litestar, Request, Response, Router, get, post, websocket_listener
@@ -15,7 +16,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
 from litestar.plugins import InitPlugin
 from litestar.response import Stream
-from litestar_always_async import mount, upload
+from litestar_always_async import head_of_headed, mount, upload
 from pydantic import BaseModel
 from sqlmodel import col, func, select
 
@@ -26,7 +27,12 @@ from app.notes.models import Note
 from app.web.problems import Problem
 
 AnyRequest = Request[Any, Any, Any]
+log = logging.getLogger(__name__)
 released = Event()
+#: How many of those who wait may go on.
+turns = Semaphore(0)
+#: More than the system keeps for a client that does not read.
+LARGE = b"x" * 8_000_000
 
 
 class Number(BaseModel):
@@ -115,6 +121,39 @@ async def release() -> None:
     released.set()
 
 
+@get("/wait")
+async def wait() -> dict[str, str]:
+    log.info("the owner waits")
+    while not turns.acquire(blocking=False):
+        await asyncio.sleep(0.01)
+    return {"status": "ok"}
+
+
+@post("/turn", status_code=204)
+async def give_turn() -> None:
+    turns.release()
+
+
+@get("/drops")
+async def drops() -> Stream:
+    async def chunks() -> AsyncIterator[str]:
+        while True:
+            yield "drop\n"
+            await asyncio.sleep(0.01)
+
+    return Stream(chunks(), media_type="text/plain")
+
+
+@get("/large")
+async def large() -> Response[bytes]:
+    return Response(LARGE, media_type="text/plain")
+
+
+@get("/headed")
+async def headed() -> Response[None]:
+    return Response(None, headers={"x-answered-by": "GET"})
+
+
 @get("/stream")
 async def stream() -> Stream:
     async def titles() -> AsyncIterator[str]:
@@ -163,6 +202,12 @@ router = Router(
         look_up,
         start_work,
         release,
+        wait,
+        give_turn,
+        drops,
+        large,
+        head_of_headed,
+        headed,
         stream,
         endless,
         upload,
