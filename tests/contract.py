@@ -215,7 +215,9 @@ EXCHANGES = {
     "unknown path below a known one": get("/notes/1/lines", 404, UNKNOWN),
     "root": get("/", 404, UNKNOWN),
     "wrong method for all": Exchange("DELETE", "/notes", 405, WRONG_METHOD, headers={"allow": "GET, HEAD, POST"}),
-    "wrong method for one": Exchange("POST", "/notes/1", 405, WRONG_METHOD, headers={"allow": "DELETE, GET, HEAD, PUT"}),
+    "wrong method for one": Exchange(
+        "POST", "/notes/1", 405, WRONG_METHOD, headers={"allow": "DELETE, GET, HEAD, PUT"}
+    ),
     "wrong method, id no number": Exchange(
         "PATCH", "/notes/milk", 405, WRONG_METHOD, headers={"allow": "DELETE, GET, HEAD, PUT"}
     ),

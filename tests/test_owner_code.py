@@ -4,7 +4,6 @@ The owners' code is in tests/owner/. It is written as async code, as the service
 """
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any

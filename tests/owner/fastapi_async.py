@@ -17,6 +17,7 @@ from app import main as application
 from app.__main__ import main
 from app.database.sessions import reading, writing
 from app.notes.models import Note
+from app.web.body_limits import STREAMED
 from app.web.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -195,5 +196,6 @@ def create_owner_app() -> FastAPI:
     return app
 
 
+STREAMED.add("/owner/upload")
 application.create_app = create_owner_app
 main()

@@ -18,6 +18,7 @@ from app import main as application
 from app.__main__ import main
 from app.database.sessions import reading, writing
 from app.notes.models import Note
+from app.web.body_limits import STREAMED
 from app.web.openapi import api
 from app.web.problems import Problem
 
@@ -226,5 +227,6 @@ def create_owner_app() -> Flask:
     return app
 
 
+STREAMED.add("/owner/upload")
 application.create_app = create_owner_app
 main()

@@ -24,6 +24,7 @@ from app import main as application
 from app.__main__ import main
 from app.database.sessions import reading, writing
 from app.notes.models import Note
+from app.web.body_limits import STREAMED
 from app.web.problems import Problem
 
 AnyRequest = Request[Any, Any, Any]
@@ -231,5 +232,6 @@ class Owner(InitPlugin):
         return app_config
 
 
+STREAMED.add("/owner/upload")
 application.Litestar = partial(Litestar, plugins=[Owner()])
 main()

@@ -44,8 +44,7 @@ def create_app() -> FastAPI:
 
     # Each middleware is added around the ones before it.
     app.add_middleware(Admission, slots=asyncio.Semaphore(settings.concurrency), timeout=settings.admission_timeout)
-    # Uploads that a handler reads piece by piece: streamed=["/files"], the beginnings of their paths.
-    app.add_middleware(BodyLimits, size=settings.max_body_size, timeout=settings.body_timeout, streamed=[])
+    app.add_middleware(BodyLimits, size=settings.max_body_size, timeout=settings.body_timeout)
     # CORS and other middleware of your own: here, around them, a refusal has the headers and a preflight never waits.
 
     app.add_exception_handler(HTTPException, error_handlers.http_error)

@@ -51,6 +51,5 @@ def create_asgi_app() -> FrontEnd:
     threads = Threads(create_app(), settings.concurrency)
     slots = asyncio.Semaphore(settings.concurrency)
     admission = Admission(threads, slots, settings.admission_timeout, threads.refuse)
-    # Uploads that a view reads piece by piece: streamed=["/files"], the beginnings of their paths.
-    limits = BodyLimits(admission, settings.max_body_size, settings.body_timeout, streamed=[], refuse=threads.refuse)
+    limits = BodyLimits(admission, settings.max_body_size, settings.body_timeout, threads.refuse)
     return add_edge(limits, settings)

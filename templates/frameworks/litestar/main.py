@@ -42,8 +42,7 @@ def create_app() -> Litestar:
         lifespan=[lifespan],
         # CORS: cors_config=..., here. It lies around the middleware: refusals have its headers, preflights never wait.
         middleware=[
-            # Uploads that a handler reads piece by piece: streamed=["/files"], the beginnings of their paths.
-            DefineMiddleware(BodyLimits, size=settings.max_body_size, timeout=settings.body_timeout, streamed=[]),
+            DefineMiddleware(BodyLimits, size=settings.max_body_size, timeout=settings.body_timeout),
             # Middleware of your own: here, around admission, or after it, where a request has its slot.
             DefineMiddleware(Admission, slots=slots, timeout=settings.admission_timeout),
         ],

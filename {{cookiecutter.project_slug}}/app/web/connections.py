@@ -7,11 +7,12 @@ nobody reads holds its slot.
 import asyncio
 import logging
 import sys
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from app.settings import get_settings
 from app.web.problems import Problem
@@ -21,8 +22,23 @@ log = logging.getLogger(__name__)
 #: Bytes of a request's first line and headers together; Cloud Run's front end lets no more through.
 LARGEST_HEADER = 65536
 
-#: Where the state of a request's scope says how the server itself has answered it.
-ANSWERED = "app.connections.answered"
+#: Bytes that all answers together may wait to be read: an eighth of the memory in deploy/service.yaml.
+LARGEST_UNREAD = 64 * 1024 * 1024
+
+#: The status in the log of a request whose client left before it was answered. No client sees it; it is nginx's.
+CLIENT_LEFT = 499
+
+#: Where the state of a request's scope has its Outcome.
+OUTCOME = "app.connections.outcome"
+
+
+@dataclass
+class Outcome:
+    """What the server knows of a request, and the application does not."""
+
+    #: The status by which the server, not the application, has ended the request; 0 where it has not.
+    status: int = 0
+    client_left: bool = False
 
 
 class Connection(H11Protocol):
@@ -78,13 +94,14 @@ class Connection(H11Protocol):
             return
         if is_handled:
             # RequestLog logs this request.
-            self.scope["state"][ANSWERED] = status
+            outcome_of(cycle).status = int(status)
         self.answer(status, msg, is_logged=not is_handled)
 
     def answer(self, status: int, detail: str, is_logged: bool = True) -> None:
         """Answer in the place of the application, and close the connection."""
         problem = Problem.of(status, detail)
         headers = {**problem.headers, "content-length": str(len(problem.body)), "connection": "close"}
+        headers |= {"x-content-type-options": "nosniff"}
         response = h11.Response(status_code=status, headers=list(headers.items()))
         for event in (response, h11.Data(data=problem.body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
@@ -113,14 +130,20 @@ class Connection(H11Protocol):
         self.limit_reading()
 
     def limit_reading(self) -> None:
-        """Start the time in which the client must read some of what is written."""
-        unread = self.transport.get_write_buffer_size()
-        if unread and self.unread_timer is None:
-            self.unread_timer = self.loop.call_later(self.send_timeout, self.end_reading, unread)
+        """Start the time in which the client must read some of what is written, while there is memory for it."""
+        size = self.unread()
+        if size and self.unread_timer is None:
+            self.unread_timer = self.loop.call_later(self.send_timeout, self.end_reading, size)
+            waiting.add(self)
+            if sum(connection.unread() for connection in waiting) > LARGEST_UNREAD:
+                max(waiting, key=Connection.unread).transport.abort()
+
+    def unread(self) -> int:
+        return self.transport.get_write_buffer_size()
 
     def end_reading(self, unread_before: int) -> None:
-        self.unread_timer = None
-        if self.transport.get_write_buffer_size() < unread_before:
+        self.stop_unread_timer()
+        if self.unread() < unread_before:
             self.limit_reading()
         else:
             self.transport.abort()
@@ -128,7 +151,13 @@ class Connection(H11Protocol):
     # The end
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.cycle and not self.cycle.response_complete:
+            outcome = outcome_of(self.cycle)
+            outcome.client_left = True
+            if not self.cycle.response_started:
+                outcome.status = outcome.status or CLIENT_LEFT
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         self.stop_header_timer()
         self.stop_unread_timer()
 
@@ -141,3 +170,13 @@ class Connection(H11Protocol):
         if self.unread_timer:
             self.unread_timer.cancel()
             self.unread_timer = None
+            waiting.discard(self)
+
+
+#: The connections whose clients have not read all that is written.
+waiting: set[Connection] = set()
+
+
+def outcome_of(cycle: RequestResponseCycle) -> Outcome:
+    outcome: Outcome = cycle.scope["state"].setdefault(OUTCOME, Outcome())
+    return outcome

@@ -7,13 +7,10 @@ from typing import Any
 
 from app.database.connect_retry import Connects, connects
 from app.logs import log_request, trace_fields, trace_of
-from app.web.connections import ANSWERED
+from app.web.connections import OUTCOME, Outcome
 from app.web.problems import Problem, send_problem
 
 log = logging.getLogger(__name__)
-
-#: The status in the log of a request whose client left before it was answered. No client sees it; it is nginx's.
-CLIENT_LEFT = 499
 
 ENDS = Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The service ends; try again.")
 
@@ -38,6 +35,8 @@ class RequestLog:
         connected = Connects()
         connects.set(connected)
         answer = Answer(scope, receive, send, headers.get("user-agent", ""), connected)
+        # A copy: what a framework keeps in the state, the server would keep as long as the connection.
+        scope = {**scope, "state": dict(scope["state"])}
         try:
             await self.app(scope, answer.receive, answer.send)
         except Exception:
@@ -60,6 +59,8 @@ class Answer:
         self.scope = scope
         self.receive_from_server = receive
         self.send_to_server = send
+        #: Where the server says how the request has ended without the application.
+        self.outcome: Outcome = scope["state"].setdefault(OUTCOME, Outcome())
         self.method = scope.get("method", "GET")
         self.path = scope["path"]
         self.user_agent = user_agent
@@ -78,7 +79,7 @@ class Answer:
 
     async def receive(self) -> Any:
         message = await self.receive_from_server()
-        if message["type"] in {"http.disconnect", "websocket.disconnect"}:
+        if message["type"] == "websocket.disconnect":
             self.client_left = True
         return message
 
@@ -97,9 +98,9 @@ class Answer:
 
     def note(self, message: Any) -> None:
         match message["type"]:
-            case "http.response.start" if self.client_left:
-                # The server sends nothing more.
-                self.status = self.status_without_answer
+            case "http.response.start" if self.outcome.status:
+                # The server did not send it.
+                self.status = self.outcome.status
             case "http.response.start" | "websocket.http.response.start":
                 self.status = message["status"]
             case "websocket.accept":
@@ -110,16 +111,11 @@ class Answer:
             case "http.response.body" if not message.get("more_body"):
                 self.end()
 
-    @property
-    def status_without_answer(self) -> int:
-        """What a request comes to that the application has not answered."""
-        return int(self.scope.get("state", {}).get(ANSWERED, CLIENT_LEFT))
-
     def end(self) -> None:
         if not self.has_ended:
             self.has_ended = True
             open_answers.discard(self)
-            status = self.status or self.status_without_answer
+            status = self.status or self.outcome.status
             seconds = time.perf_counter() - self.started
             log_request(self.method, self.path, status, self.user_agent, seconds, self.connected.fields())
 

@@ -1,6 +1,5 @@
 """How Flask is served: its requests run in threads, from the start of the process to its end."""
 
-import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterable
@@ -15,12 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ClientDisconnected
 
 from app.database.sessions import dispose_engine
-from app.web.admission import needs_slot
+from app.web.admission import ALWAYS_ADMITTED, needs_slot
+from app.web.connections import OUTCOME, Outcome
 from app.web.problems import Problem, database_problem, send_problem
 
 Result = TypeVar("Result")
 
-#: Threads for what needs no slot: so many for /health, so many for /ready and so many for all refusals together.
+#: Threads for what needs no slot: so many for /health, so many for /ready, and so many for all the rest together.
 SPARE_THREADS = 4
 
 #: Bytes up to which an answer that says its length is made as a whole before it is sent.
@@ -46,8 +46,8 @@ class Threads:
         app.before_request(raise_refusal)
         self.app = app
         self.admitted = CapacityLimiter(slots)
-        self.refused = CapacityLimiter(SPARE_THREADS)
-        self.probes: dict[str, CapacityLimiter] = {}
+        self.always_admitted = {path: CapacityLimiter(SPARE_THREADS) for path in ALWAYS_ADMITTED}
+        self.others = CapacityLimiter(SPARE_THREADS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         match scope["type"]:
@@ -58,12 +58,12 @@ class Threads:
             case _ if needs_slot(scope):
                 await Exchange(self.app, scope, self.admitted).run(receive, send)
             case _:
-                limiter = self.probes.setdefault(scope["path"], CapacityLimiter(SPARE_THREADS))
+                limiter = self.always_admitted.get(scope["path"], self.others)
                 await Exchange(self.app, scope, limiter).run(receive, send)
 
     async def refuse(self, problem: Problem, scope: Any, send: Any) -> None:
         """Let Flask answer a request that does not come to its view, so that extensions see the refusal."""
-        await Exchange(self.app, scope, self.refused, problem).run(nothing, send)
+        await Exchange(self.app, scope, self.others, problem).run(nothing, send)
 
 
 def raise_refusal() -> None:
@@ -96,6 +96,7 @@ class Exchange:
         self.environ = environ_of(scope) | {REFUSAL: refusal}
         # One context for all threads: a stream leaves at its end what it entered at its beginning.
         self.context = copy_context()
+        self.outcome: Outcome = scope["state"].get(OUTCOME, Outcome())
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body: Iterable[bytes] = ()
@@ -105,8 +106,7 @@ class Exchange:
 
     async def run(self, receive: Any, send: Any) -> None:
         # Waits for the first piece of a streamed upload without a thread.
-        body = Input(await receive(), receive)
-        self.environ["wsgi.input"] = io.BufferedReader(body)
+        self.environ["wsgi.input"] = io.BufferedReader(Input(await receive(), receive))
         try:
             try:
                 chunk, is_last = await self.in_thread(self.begin)
@@ -116,24 +116,20 @@ class Exchange:
                 await send_problem(problem, self.scope, send)
                 return
             await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-            if not is_last:
-                await self.stream(chunk, body, receive, send)
-            else:
+            if is_last:
                 await send({"type": "http.response.body", "body": chunk})
+            else:
+                await self.stream(chunk, send)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self.close()
+            if self.body:
+                with anyio.CancelScope(shield=True):
+                    await self.in_thread(self.close)
 
-    async def stream(self, chunk: bytes | None, body: "Input", receive: Any, send: Any) -> None:
+    async def stream(self, chunk: bytes | None, send: Any) -> None:
         """Send piece by piece, until the end or until the client leaves."""
-        left = asyncio.create_task(wait_until_left(receive)) if not body.more else None
-        try:
-            while chunk is not None and not (left and left.done()):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                chunk = await self.in_thread(next, self.chunks, None)
-        finally:
-            if left:
-                left.cancel()
+        while chunk is not None and not self.outcome.client_left:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            chunk = await self.in_thread(next, self.chunks, None)
         await send({"type": "http.response.body"})
 
     def begin(self) -> tuple[bytes | None, bool]:
@@ -141,30 +137,30 @@ class Exchange:
         self.body = self.app(self.environ, self.start_response)
         self.chunks = iter(self.body)
         if self.length() <= LARGEST_WHOLE:
-            return b"".join(self.chunks), True
+            whole = b"".join(self.chunks)
+            self.close()
+            return whole, True
         return next(self.chunks, None), False
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], None]:
         self.status = int(status.split()[0])
-        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        lower = [(name.lower(), value) for name, value in headers]
+        # The server writes the date itself.
+        self.headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lower if name != "date"]
         return refuse_to_write
 
     def length(self) -> float:
         """The bytes of the answer; infinite where it does not say."""
         return next((int(value) for name, value in self.headers if name == b"content-length"), float("inf"))
 
-    async def close(self) -> None:
-        if hasattr(self.body, "close"):
-            await self.in_thread(self.body.close)
+    def close(self) -> None:
+        body, self.body = self.body, ()
+        if hasattr(body, "close"):
+            body.close()
 
 
 def refuse_to_write(chunk: bytes) -> None:
     raise NotImplementedError("WSGI's write() is not there: let the application return an iterable.")
-
-
-async def wait_until_left(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 class Input(io.RawIOBase):
