@@ -9,6 +9,7 @@ GRACEFUL_TIMEOUT seconds, and a connection that does not send or take anything i
 # None of this is installed beside the template.
 # mypy: disable-error-code="import-not-found, import-untyped, misc"
 
+import asyncio
 import importlib.util
 import logging
 import os
@@ -33,9 +34,6 @@ QUERY = 0.002
 #: Bytes.
 LARGE = 5_000_000
 
-#: Where the row of the service's own adapter looks for it.
-ADAPTER = "ADAPTER"
-
 #: What the log of a server holds once for each stream that has ended.
 STREAM_ENDED = "The stream has ended."
 
@@ -47,8 +45,9 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "waitress": ("waitress",),
     "a2wsgi": ("uvicorn", "h11", "a2wsgi"),
     "a2wsgi, httptools": ("uvicorn", "httptools", "a2wsgi"),
-    "adapter": ("uvicorn", "h11"),
-    "adapter, httptools": ("uvicorn", "httptools"),
+    "adapter": ("uvicorn", "h11", "app"),
+    "adapter, httptools": ("uvicorn", "httptools", "app"),
+    "service": ("uvicorn", "h11", "app"),
 }
 
 
@@ -233,6 +232,36 @@ def a2wsgi(port: int, http: str) -> None:
     uvicorn(port, WSGIMiddleware(create_app(), workers=THREADS), http)
 
 
+def adapter(port: int, http: str) -> None:
+    """The service's own adapter, and nothing else of it."""
+    from app.web.lifespan import Threads
+
+    uvicorn(port, Threads(create_app(), THREADS), http)
+
+
+def service(port: int) -> None:
+    """The adapter in all that the service puts around it, run as the service runs it."""
+    from uvicorn import Config
+
+    from app.settings import get_settings
+    from app.web.admission import Admission
+    from app.web.body_limits import BodyLimits
+    from app.web.edge import add_edge
+    from app.web.lifespan import Threads
+    from app.web.server import HOST, Server, end, options
+
+    def create() -> Any:
+        threads = Threads(create_app(), THREADS)
+        admission = Admission(threads, asyncio.Semaphore(THREADS), settings.admission_timeout, threads.refuse)
+        limits = BodyLimits(admission, settings.max_body_size, settings.body_timeout, refuse=threads.refuse)
+        return add_edge(limits, settings)
+
+    settings = get_settings()
+    signal.signal(signal.SIGTERM, end)
+    with suppress(KeyboardInterrupt):
+        Server(Config(**options(settings) | {"app": create, "host": HOST, "port": port})).run()
+
+
 SERVERS: Mapping[str, Callable[[int], None]] = {
     "gunicorn": gunicorn,
     "gunicorn, tuned": tuned_gunicorn,
@@ -240,6 +269,9 @@ SERVERS: Mapping[str, Callable[[int], None]] = {
     "waitress": waitress,
     "a2wsgi": lambda port: a2wsgi(port, "h11"),
     "a2wsgi, httptools": lambda port: a2wsgi(port, "httptools"),
+    "adapter": lambda port: adapter(port, "h11"),
+    "adapter, httptools": lambda port: adapter(port, "httptools"),
+    "service": service,
 }
 
 

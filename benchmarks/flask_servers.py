@@ -1,14 +1,21 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["a2wsgi", "flask", "granian", "gunicorn", "uvicorn[standard]", "waitress"]
+# dependencies = [
+#     # The servers.
+#     "a2wsgi", "flask", "granian", "gunicorn", "uvicorn[standard]", "waitress",
+#     # The service.
+#     "anyio", "psycopg[binary]", "pydantic-settings", "sqlmodel", "tenacity",
+# ]
 # ///
 """Which server is right for Flask: how fast each is, and what slow clients, leavers and SIGTERM do to it.
 
-    uv run benchmarks/flask_servers.py [--server NAME...] [--rounds NUMBER]
+    uv run benchmarks/flask_servers.py [--service FOLDER] [--server NAME...] [--rounds NUMBER]
 
 The same small application runs on each, with as many threads: benchmarks/flask_application.py says with which options.
-Without uv: `pip install flask granian gunicorn waitress a2wsgi uvicorn httptools uvloop`. A server that is not there is
-left out. Linux only: memory and threads are read from /proc.
+Without uv: `uv pip install flask granian gunicorn waitress a2wsgi uvicorn httptools uvloop`. A server that is not there
+is left out. *adapter* is Uvicorn with the adapter of a rendered Flask service in that folder, and *service* the same
+with all that the service puts around it; both need what the service depends on. *a2wsgi* and *adapter* run on h11 and
+asyncio's loop, as the service does; *httptools* brings uvloop too. Linux only: memory and threads are read from /proc.
 
 *Requests a second* and *processor time* are ratios to the first server, medians of some rounds. In a round the servers
 take turns, because on a busy machine only the ratio of neighbours means something. Processor time is that of the
@@ -58,6 +65,13 @@ HEADER_PATIENCE = 3 * HEADER_TIMEOUT / 2
 #: Clients that leave a stream, and the seconds in which its generator should have ended.
 LEAVERS = THREADS + 5
 PATIENCE = 8.0
+
+#: What the service asks for. Nothing connects to this database.
+ENVIRONMENT = {
+    "DATABASE_URL": "postgresql://nobody:secret@localhost/nothing",
+    "HEADER_TIMEOUT": str(HEADER_TIMEOUT),
+    "SHUTDOWN_TIMEOUT": str(GRACEFUL_TIMEOUT),
+}
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -179,6 +193,7 @@ def serving(name: str) -> Iterator[Server]:
             process = subprocess.Popen(
                 [sys.executable, str(APPLICATION), name, str(port)],
                 cwd=APPLICATION.parent,
+                env=ENVIRONMENT | os.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -420,14 +435,15 @@ def installed(names: Sequence[str]) -> list[str]:
     for name in names:
         missing = [package for package in PACKAGES[name] if importlib.util.find_spec(package) is None]
         if missing:
-            print(f"{name} is left out: uv pip install {' '.join(missing)}", file=sys.stderr)
+            remedy = "--service FOLDER" if "app" in missing else f"uv pip install {' '.join(missing)}"
+            print(f"{name} is left out: {remedy}", file=sys.stderr)
         else:
             found.append(name)
     return found
 
 
 def versions(names: Sequence[str]) -> str:
-    packages = sorted({package for name in names for package in PACKAGES[name]} | {"flask"})
+    packages = sorted({package for name in names for package in PACKAGES[name]} - {"app"} | {"flask"})
     return ", ".join([f"Python {python_version()}", *(f"{package} {version(package)}" for package in packages)]) + "."
 
 
@@ -435,7 +451,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", nargs="*", default=list(SERVERS), choices=list(SERVERS), metavar="NAME")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--service", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
+    if arguments.service:
+        sys.path.append(str(arguments.service.resolve()))
+        os.environ["PYTHONPATH"] = str(arguments.service.resolve())
     # So that everything that was started is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM."))
     names = installed(arguments.server)
