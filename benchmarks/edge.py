@@ -1,0 +1,143 @@
+"""What the edge costs: the list route of a service with the whole edge, and with admission and the request log alone.
+
+    .venv/bin/python benchmarks/edge.py [--rounds NUMBER]
+
+For one service of each framework, on a real PostgreSQL. Both processes run at once and take turns: on a busy machine
+only the ratio of neighbours means something. *Requests a second* is the ratio of what both are answered while some
+clients send one `GET /notes` after the other, and *processor time* that of what one request takes in the service's
+process, which other processes disturb less. Each is the median of some rounds, between the quartiles. Linux only:
+processor time is read from /proc.
+"""
+# `mypy benchmarks` alone does not look into tests/; `mypy tests benchmarks` does.
+# mypy: disable-error-code="import-not-found"
+
+import argparse
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("", "tests"))
+
+import httpx
+from round_trips import requests_per_second, table_head, table_row
+
+from combinations import BakedProject, Combination, rendered
+from environments import environment
+from servers import INSTALL_SERVERS, LoggedProcess, PostgresServer, accepts_connections, find_servers, free_port
+from storm import migrate, service_environment
+
+WITHOUT_EDGE = Path(__file__).with_name("without_edge.py")
+
+COMBINATIONS = [
+    Combination("fastapi", "queue_pool", "psycopg"),
+    Combination("litestar", "queue_pool", "psycopg_async"),
+    Combination("flask", "queue_pool", "psycopg"),
+]
+
+ROUNDS = 15
+
+#: As many as a page of the list holds.
+NOTES = 20
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Requests a second, and seconds of processor time for each."""
+
+    rate: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Service:
+    process: LoggedProcess
+    port: int
+
+    def processor_time(self) -> float:
+        """Seconds that the process has computed."""
+        assert self.process.process
+        fields = Path(f"/proc/{self.process.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / TICKS
+
+    def speed(self) -> Speed:
+        used, started = self.processor_time(), time.monotonic()
+        rate: float = requests_per_second(self.port)
+        requests = rate * (time.monotonic() - started)
+        return Speed(rate, (self.processor_time() - used) / requests)
+
+
+@contextmanager
+def serving(project: BakedProject, arguments: Sequence[str], settings: dict[str, str], log: Path) -> Iterator[Service]:
+    port = free_port()
+    command = [str(environment(project)), *arguments]
+    port_setting = {"PORT": str(port)}
+    process = LoggedProcess(command, project.path, log, settings | port_setting, stop_signal=signal.SIGTERM)
+    process.start(lambda: bool(accepts_connections(port)))
+    try:
+        yield Service(process, port)
+    finally:
+        process.stop(seconds=10)
+
+
+def ratios(project: BakedProject, postgres: PostgresServer, folder: Path, rounds: int) -> list[Speed]:
+    """What the service with the edge comes to, where the one without is 1: one for each round."""
+    url = postgres.direct_url(str(project.combination))
+    postgres.create_database(str(project.combination))
+    settings = service_environment(url, url, LOG_LEVEL="INFO")
+    migrate(environment(project), project.path, settings)
+    bare = ("-c", WITHOUT_EDGE.read_text())
+    with (
+        serving(project, ("-m", "app"), settings, folder / "with") as with_edge,
+        serving(project, bare, settings, folder / "without") as without_edge,
+    ):
+        with httpx.Client(base_url=f"http://127.0.0.1:{with_edge.port}", trust_env=False) as client:
+            for number in range(NOTES):
+                client.post("/notes", json={"title": f"Note {number}", "body": "A body."}).raise_for_status()
+        found = []
+        services = [with_edge, without_edge]
+        for service in services:
+            service.speed()
+        for _ in range(rounds):
+            # The first of a round has no advantage in the next.
+            services.reverse()
+            speeds = {service.port: service.speed() for service in services}
+            edge, bare_speed = speeds[with_edge.port], speeds[without_edge.port]
+            found.append(Speed(edge.rate / bare_speed.rate, edge.cost / bare_speed.cost))
+        return found
+
+
+def spread(values: Sequence[float]) -> str:
+    low, median, high = statistics.quantiles(values, n=4)
+    return f"{median:.3f} ({low:.3f} to {high:.3f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = parser.parse_args().rounds
+    binaries = find_servers()
+    if binaries is None:
+        raise SystemExit(INSTALL_SERVERS)
+    # So that everything that was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM."))
+    print(table_head(["service", "requests a second", "processor time for a request"]))
+    with PostgresServer(binaries) as postgres:
+        for combination in COMBINATIONS:
+            with tempfile.TemporaryDirectory() as folder:
+                project = rendered(combination, Path(folder))
+                found = ratios(project, postgres, Path(folder), rounds)
+                rates, costs = [speed.rate for speed in found], [speed.cost for speed in found]
+                print(table_row([str(combination), spread(rates), spread(costs)]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
