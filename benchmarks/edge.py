@@ -5,14 +5,14 @@
 For one service of each framework, on a real PostgreSQL. Both processes run at once and take turns: on a busy machine
 only the ratio of neighbours means something. *Requests a second* is the ratio of what both are answered while some
 clients send one `GET /notes` after the other, and *processor time* that of what one request takes in the service's
-process, which other processes disturb less. Each is the median of some rounds, between the quartiles. Linux only:
-processor time is read from /proc.
+process, which other processes disturb less. Each is the median of many short rounds, with the bounds between which the
+true median lies with 95 % confidence. Linux only.
 """
 # `mypy benchmarks` alone does not look into tests/; `mypy tests benchmarks` does.
 # mypy: disable-error-code="import-not-found"
 
 import argparse
-import os
+import math
 import signal
 import statistics
 import sys
@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("", "tests"))
 
 import httpx
-from round_trips import requests_per_second, table_head, table_row
+from load import answered_requests, processor_time
 
 from combinations import BakedProject, Combination, rendered
 from environments import environment
@@ -41,12 +41,12 @@ COMBINATIONS = [
     Combination("flask", "queue_pool", "psycopg"),
 ]
 
-ROUNDS = 15
+ROUNDS = 120
+ROUND_SECONDS = 0.5
+WARMING_SECONDS = 3.0
 
 #: As many as a page of the list holds.
 NOTES = 20
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,12 @@ class Service:
     process: LoggedProcess
     port: int
 
-    def processor_time(self) -> float:
-        """Seconds that the process has computed."""
+    def speed(self, seconds: float = ROUND_SECONDS) -> Speed:
         assert self.process.process
-        fields = Path(f"/proc/{self.process.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / TICKS
-
-    def speed(self) -> Speed:
-        used, started = self.processor_time(), time.monotonic()
-        rate: float = requests_per_second(self.port)
-        requests = rate * (time.monotonic() - started)
-        return Speed(rate, (self.processor_time() - used) / requests)
+        pid = self.process.process.pid
+        used, started = processor_time(pid), time.monotonic()
+        requests = answered_requests(self.port, "/notes", seconds)
+        return Speed(requests / (time.monotonic() - started), (processor_time(pid) - used) / requests)
 
 
 @contextmanager
@@ -105,7 +100,7 @@ def ratios(project: BakedProject, postgres: PostgresServer, folder: Path, rounds
         found = []
         services = [with_edge, without_edge]
         for service in services:
-            service.speed()
+            service.speed(WARMING_SECONDS)
         for _ in range(rounds):
             # The first of a round has no advantage in the next.
             services.reverse()
@@ -116,8 +111,15 @@ def ratios(project: BakedProject, postgres: PostgresServer, folder: Path, rounds
 
 
 def spread(values: Sequence[float]) -> str:
-    low, median, high = statistics.quantiles(values, n=4)
-    return f"{median:.3f} ({low:.3f} to {high:.3f})"
+    """The median and its bounds, which are as many ranks from the middle as the binomial distribution says."""
+    middle, ranks = len(values) / 2, math.sqrt(len(values))
+    low, high = max(0, math.floor(middle - ranks)), min(len(values) - 1, math.ceil(middle + ranks))
+    ordered = sorted(values)
+    return f"{statistics.median(values):.3f} ({ordered[low]:.3f} to {ordered[high]:.3f})"
+
+
+def table_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -129,7 +131,7 @@ def main() -> None:
         raise SystemExit(INSTALL_SERVERS)
     # So that everything that was started is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM."))
-    print(table_head(["service", "requests a second", "processor time for a request"]))
+    print(f"{table_row(['service', 'requests a second', 'processor time for a request'])}\n|---|---|---|")
     with PostgresServer(binaries) as postgres:
         for combination in COMBINATIONS:
             with tempfile.TemporaryDirectory() as folder:

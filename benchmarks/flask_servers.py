@@ -29,7 +29,6 @@ import argparse
 import importlib.util
 import os
 import re
-import selectors
 import signal
 import socket
 import statistics
@@ -47,12 +46,12 @@ from platform import python_version
 from threading import Event, Thread
 
 from flask_application import GRACEFUL_TIMEOUT, HEADER_TIMEOUT, PACKAGES, SERVERS, STREAM_ENDED, THREADS
+from load import answered_requests, processor_time
 
 APPLICATION = Path(__file__).with_name("flask_application.py")
 
 ROUNDS = 5
 ROUND_SECONDS = 2.0
-CLIENTS = 16
 
 #: Seconds that a caller of /health waits, and how many call one after the other.
 CLIENT_TIMEOUT = 3.0
@@ -72,8 +71,6 @@ ENVIRONMENT = {
     "HEADER_TIMEOUT": str(HEADER_TIMEOUT),
     "SHUTDOWN_TIMEOUT": str(GRACEFUL_TIMEOUT),
 }
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def get(path: str) -> bytes:
@@ -145,8 +142,7 @@ class Server:
 
     def processor_time(self) -> float:
         """Seconds that its processes have computed."""
-        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.processes()]
-        return sum(int(number) for each in fields for number in each[11:13]) / TICKS
+        return sum(map(processor_time, self.processes()))
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -213,44 +209,6 @@ def serving(name: str) -> Iterator[Server]:
             process.wait()
 
 
-def answered_requests(port: int, path: str) -> int:
-    """What all clients together are answered in a round while each sends one request after the other."""
-    request = get(path)
-    received: dict[socket.socket, bytes] = {}
-    requests = 0
-    with selectors.DefaultSelector() as selector, ExitStack() as stack:
-        for _ in range(CLIENTS):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(client, selectors.EVENT_READ)
-            received[client] = b""
-            client.sendall(request)
-        deadline = time.monotonic() + ROUND_SECONDS
-        while time.monotonic() < deadline:
-            for key, _ in selector.select(1):
-                client = key.fileobj  # type: ignore[assignment]
-                piece = client.recv(65536)
-                if not piece:
-                    raise RuntimeError(f"The server closed a connection after {requests} requests.")
-                received[client] += piece
-                if is_whole(received[client]):
-                    requests += 1
-                    received[client] = b""
-                    client.sendall(request)
-    return requests
-
-
-def is_whole(answer: bytes) -> bool:
-    head, end, body = answer.partition(b"\r\n\r\n")
-    if not end:
-        return False
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise RuntimeError(f"The server answered {head[:100]!r}.")
-    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-    assert length
-    return len(body) >= int(length[1])
-
-
 def speeds(names: Sequence[str], path: str, rounds: int) -> dict[str, tuple[float, float]]:
     """By server, the medians of its requests a second and of its processor time, both as ratios to the first."""
     rates: dict[str, list[float]] = {name: [] for name in names}
@@ -258,7 +216,7 @@ def speeds(names: Sequence[str], path: str, rounds: int) -> dict[str, tuple[floa
     with ExitStack() as stack:
         servers = {name: stack.enter_context(serving(name)) for name in names}
         for server in servers.values():
-            answered_requests(server.port, path)
+            answered_requests(server.port, path, ROUND_SECONDS)
         for _ in range(rounds):
             measured = {name: speed(server, path) for name, server in servers.items()}
             first_rate, first_cost = measured[names[0]]
@@ -271,7 +229,7 @@ def speeds(names: Sequence[str], path: str, rounds: int) -> dict[str, tuple[floa
 def speed(server: Server, path: str) -> tuple[float, float]:
     """Requests a second, and seconds of processor time for each."""
     used, started = server.processor_time(), time.monotonic()
-    requests = answered_requests(server.port, path)
+    requests = answered_requests(server.port, path, ROUND_SECONDS)
     seconds = time.monotonic() - started
     return requests / seconds, (server.processor_time() - used) / requests
 
