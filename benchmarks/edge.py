@@ -49,6 +49,9 @@ WARMING_SECONDS = 3.0
 NOTES = 20
 
 
+COLUMNS = ("service", "requests a second", "processor time for a request", "that is, without the edge")
+
+
 @dataclass(frozen=True)
 class Speed:
     """Requests a second, and seconds of processor time for each."""
@@ -83,8 +86,8 @@ def serving(project: BakedProject, arguments: Sequence[str], settings: dict[str,
         process.stop(seconds=10)
 
 
-def ratios(project: BakedProject, postgres: PostgresServer, folder: Path, rounds: int) -> list[Speed]:
-    """What the service with the edge comes to, where the one without is 1: one for each round."""
+def pairs(project: BakedProject, postgres: PostgresServer, folder: Path, rounds: int) -> list[tuple[Speed, Speed]]:
+    """The speeds with the edge and without it: a pair for each round."""
     url = postgres.direct_url(str(project.combination))
     postgres.create_database(str(project.combination))
     settings = service_environment(url, url, LOG_LEVEL="INFO")
@@ -105,8 +108,7 @@ def ratios(project: BakedProject, postgres: PostgresServer, folder: Path, rounds
             # The first of a round has no advantage in the next.
             services.reverse()
             speeds = {service.port: service.speed() for service in services}
-            edge, bare_speed = speeds[with_edge.port], speeds[without_edge.port]
-            found.append(Speed(edge.rate / bare_speed.rate, edge.cost / bare_speed.cost))
+            found.append((speeds[with_edge.port], speeds[without_edge.port]))
         return found
 
 
@@ -131,14 +133,17 @@ def main() -> None:
         raise SystemExit(INSTALL_SERVERS)
     # So that everything that was started is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by SIGTERM."))
-    print(f"{table_row(['service', 'requests a second', 'processor time for a request'])}\n|---|---|---|")
+    print(f"{table_row(COLUMNS)}\n|{'---|' * len(COLUMNS)}")
     with PostgresServer(binaries) as postgres:
         for combination in COMBINATIONS:
             with tempfile.TemporaryDirectory() as folder:
                 project = rendered(combination, Path(folder))
-                found = ratios(project, postgres, Path(folder), rounds)
-                rates, costs = [speed.rate for speed in found], [speed.cost for speed in found]
-                print(table_row([str(combination), spread(rates), spread(costs)]), flush=True)
+                found = pairs(project, postgres, Path(folder), rounds)
+                rates = [edge.rate / bare.rate for edge, bare in found]
+                costs = [edge.cost / bare.cost for edge, bare in found]
+                milliseconds = 1000 * statistics.median(bare.cost for _, bare in found)
+                cells = [str(combination), spread(rates), spread(costs), f"{milliseconds:.2f} ms"]
+                print(table_row(cells), flush=True)
 
 
 if __name__ == "__main__":
