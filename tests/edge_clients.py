@@ -125,11 +125,11 @@ class RawClient:
         Raises:
             TimeoutError: it does not.
         """
-        received = b""
+        received = bytearray()
         with suppress(ConnectionError):
-            while data := self.file.read1():
+            while data := self.file.read1(1_000_000):
                 received += data
-        return received
+        return bytes(received)
 
     def wait_for_first_byte(self) -> None:
         """Wait until an answer begins; it stays to be read.
