@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 from app.database.connect_retry import Connects, connects
-from app.logs import log_request, trace_fields, trace_of
+from app.logs import log_request, trace_fields
 from app.web.connections import OUTCOME, Outcome
 from app.web.problems import Problem, send_problem
+from app.web.trace import trace_of
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,10 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         # Not reset at the end: each request is a task of its own, and the server may log its end.
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        trace_fields.set(trace_of(headers, self.project))
+        trace_fields.set(trace_of(scope["headers"], self.project))
         connected = Connects()
         connects.set(connected)
-        answer = Answer(scope, receive, send, headers.get("user-agent", ""), connected)
+        answer = Answer(scope, receive, send, user_agent_of(scope), connected)
         # A copy: what a framework keeps in the state, the server would keep as long as the connection.
         scope = {**scope, "state": dict(scope["state"])}
         try:
@@ -125,6 +125,10 @@ class Answer:
             await send_problem(ENDS, self.scope, self.send)
         self.is_cut = True
         self.end()
+
+
+def user_agent_of(scope: Any) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
 
 
 open_answers: set[Answer] = set()
