@@ -33,6 +33,7 @@ IMPORTED_AS = {"psycopg2-binary": "psycopg2"}
 #: What knows no web framework.
 FRAMEWORK_FREE = (
     "app/database/",
+    "app/log_lines.py",
     "app/logs.py",
     "app/models.py",
     "app/notes/models.py",
@@ -41,6 +42,7 @@ FRAMEWORK_FREE = (
     "app/web/documented_errors.py",
     "app/web/pages.py",
     "app/web/problems.py",
+    "app/web/trace.py",
     "deploy/",
     "migrations/",
 )
@@ -48,7 +50,8 @@ FRAMEWORK_FREE = (
 #: What each part of the application may import of the others; of itself, anything.
 IMPORTS = {
     "app.database": set(),
-    "app.logs": set(),
+    "app.log_lines": set(),
+    "app.logs": {"app.log_lines"},
     "app.settings": {"app.database"},
     "app.models": {"app.notes"},
     "app.notes": {"app.database", "app.web"},

@@ -1,15 +1,21 @@
 """Logs for Cloud Logging: one JSON object a line, linked to the request's trace; plain lines in a terminal."""
 
-import json
+import io
 import logging
 import logging.config
-import re
 import sys
+import threading
+import traceback
+from bisect import bisect_right
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
+from app.log_lines import LONGEST_NAME, cut, fits, line_of, text_of
+
+log = logging.getLogger(__name__)
 requests = logging.getLogger("app.web.request_log")
 
 #: Cloud Run asks these every few seconds; a line for each request would hide the others.
@@ -18,13 +24,18 @@ QUIET = {"/health"}
 #: The fields that link a line to the request being handled; None outside of a request.
 trace_fields: ContextVar[dict[str, Any] | None] = ContextVar("trace_fields", default=None)
 
-#: W3C Trace Context: version, trace, span and flags. The lowest flag says that the trace is recorded.
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
+#: Where each severity but the first begins.
+LEVELS = [logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL]
+SEVERITIES = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
-#: Google's older header, with the span in decimal.
-CLOUD_TRACE_CONTEXT = re.compile(r"(?P<trace>[0-9a-f]{32})(?:/(?P<span>[0-9]{1,20}))?(?:;o=(?P<options>[0-9]))?")
+#: Bytes of the parts of a message, together less than the 256 KiB that Cloud Logging takes.
+LONGEST_MESSAGE = 48 * 1024
+LONGEST_TRACEBACK = 64 * 1024
+LONGEST_ERROR = 16 * 1024
+LONGEST_STACK = 16 * 1024
 
-SEVERITIES = {logging.WARNING: "WARNING", logging.ERROR: "ERROR", logging.CRITICAL: "CRITICAL", logging.DEBUG: "DEBUG"}
+#: Bytes of what a client says of a request: its path, its method, its user agent.
+LONGEST_CLAIM = 2 * 1024
 
 
 class JSONFormatter(logging.Formatter):
@@ -34,19 +45,51 @@ class JSONFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
+        try:
+            entry = {
+                "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+                "severity": SEVERITIES[bisect_right(LEVELS, record.levelno)],
+                "message": full_message(record),
+                "logger": cut(record.name, LONGEST_NAME),
+                **(trace_fields.get() or {}),
+            }
+            return line_of(entry, getattr(record, "fields", {}))
+        except Exception as error:
+            message = f"A record of the log cannot be written: {type(error).__name__}."
+            return line_of({"time": datetime.now(UTC).isoformat(), "severity": "ERROR", "message": message}, {})
+
+
+def full_message(record: logging.LogRecord) -> str:
+    """The message, and what belongs to it. Error Reporting finds the traceback in it."""
+    try:
         message = record.getMessage()
-        if record.exc_info:
-            # Error Reporting groups errors by the traceback in the message.
-            message = f"{message}\n{self.formatException(record.exc_info)}"
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "severity": SEVERITIES.get(record.levelno, "INFO"),
-            "message": message,
-            "logger": record.name,
-            **(trace_fields.get() or {}),
-            **getattr(record, "fields", {}),
-        }
-        return json.dumps(entry, default=str, ensure_ascii=False)
+    except Exception as error:
+        message = f"{text_of(record.msg)} {text_of(record.args)} ({type(error).__name__}: {text_of(error)})"
+    message = cut(message, LONGEST_MESSAGE)
+    if not (record.exc_info or record.exc_text or record.stack_info):
+        return message
+    parts = [message]
+    if record.exc_info and record.exc_info[1]:
+        parts.append(traceback_of(record.exc_info[1]))
+    elif record.exc_text:
+        parts.append(cut(record.exc_text, LONGEST_TRACEBACK))
+    if record.stack_info:
+        parts.append(cut(record.stack_info, LONGEST_STACK))
+    return "\n".join(parts)
+
+
+def traceback_of(error: BaseException) -> str:
+    """The error with its frames. The error itself stays where the frames are too many: it names the group of errors."""
+    try:
+        text = "".join(traceback.format_exception(error)).rstrip("\n")
+        if fits(text, LONGEST_TRACEBACK):
+            return text
+        last = "".join(traceback.format_exception_only(error)).rstrip("\n")
+    except Exception:
+        return cut(f"{type(error).__name__}: {text_of(error)} (without its traceback)", LONGEST_ERROR)
+    if not text.endswith(last):
+        return cut(text, LONGEST_TRACEBACK)
+    return cut(text.removesuffix(last), LONGEST_TRACEBACK - LONGEST_ERROR) + cut(last, LONGEST_ERROR)
 
 
 def formatter() -> logging.Formatter:
@@ -68,7 +111,36 @@ def config(level: str = "INFO") -> dict[str, Any]:
 
 
 def configure(level: str = "INFO") -> None:
+    """Log to standard output, also warnings, and the errors that nothing handles."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     logging.config.dictConfig(config(level))
+    logging.captureWarnings(True)
+    sys.excepthook = log_end_of_process
+    threading.excepthook = log_end_of_thread
+    sys.unraisablehook = log_unraisable
+
+
+def log_end_of_process(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, frames)
+        return
+    log.critical("The process ends: %s: %s", kind.__name__, text_of(error), exc_info=error)
+
+
+def log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if issubclass(ended.exc_type, KeyboardInterrupt | SystemExit):
+        threading.__excepthook__(ended)
+        return
+    name = ended.thread.name if ended.thread else "unknown"
+    log.error("The thread %s ends: %s", name, ended.exc_type.__name__, exc_info=ended.exc_value)
+
+
+def log_unraisable(ignored: "sys.UnraisableHookArgs") -> None:
+    if issubclass(ignored.exc_type, KeyboardInterrupt | SystemExit):
+        sys.__unraisablehook__(ignored)
+        return
+    log.error("%s: %r", ignored.err_msg or "Exception ignored in", ignored.object, exc_info=ignored.exc_value)
 
 
 def log_request(
@@ -78,6 +150,7 @@ def log_request(
 
     The path comes without the query, which may hold secrets. The fields are further fields of the line.
     """
+    method, path, user_agent = cut(method, LONGEST_CLAIM), cut(path, LONGEST_CLAIM), cut(user_agent, LONGEST_CLAIM)
     request = {
         "requestMethod": method,
         "requestUrl": path,
@@ -86,22 +159,8 @@ def log_request(
         "latency": f"{seconds:.6f}s",
     }
     level = logging.DEBUG if path in QUIET else logging.INFO
-    requests.log(level, "%s %s %d", method, path, status, extra={"fields": {"httpRequest": request, **fields}})
-
-
-def trace_of(headers: dict[str, str], project: str | None) -> dict[str, Any]:
-    """The log fields for a request's trace, from the W3C traceparent header or Google's older one.
-
-    Header names are in lower case. Without a project or a well-formed header the result is empty.
-    """
-    if found := TRACEPARENT.fullmatch(headers.get("traceparent", "")):
-        span, sampled = found["span"], int(found["flags"], 16) & 1 == 1
-    elif found := CLOUD_TRACE_CONTEXT.fullmatch(headers.get("x-cloud-trace-context", "")):
-        span, sampled = f"{int(found['span'] or 0):016x}", found["options"] == "1"
-    if not (project and found):
-        return {}
-    return {
-        "logging.googleapis.com/trace": f"projects/{project}/traces/{found['trace']}",
-        "logging.googleapis.com/spanId": span,
-        "logging.googleapis.com/trace_sampled": sampled,
-    }
+    if requests.isEnabledFor(level):
+        # What log() does, but for its search for the caller.
+        every = {"fields": {"httpRequest": request, **fields}}
+        message = f"{method} {path} {status}"
+        requests.handle(requests.makeRecord(requests.name, level, __file__, 0, message, (), None, extra=every))
