@@ -103,13 +103,22 @@ def test_failure_is_one_sentence_without_a_secret(scheme: str, said: str, tmp_pa
     written = check(tmp_path, **values)
     assert written.returncode == 1
     assert not written.stdout
-    assert written.stderr.startswith(said)
+    entry = json.loads(written.stderr)
+    assert entry["severity"] == "CRITICAL"
+    assert entry["message"].startswith(said)
     assert "Traceback" not in written.stderr
     assert SECRET not in written.stderr
     report = check_json(tmp_path, **values)
     assert (report["ok"], report["facts"]) == (False, None)
     assert report["error"].startswith(said)
     assert SECRET not in str(report)
+
+
+def test_import_that_fails_is_in_the_report(tmp_path: Path) -> None:
+    (tmp_path / "sqlalchemy.py").write_text("raise ImportError('It is broken.')")
+    report = check_json(tmp_path)
+    assert report["facts"] is None
+    assert report["error"] == "The check failed. ImportError: It is broken."
 
 
 #: An endpoint in another place, as a provider has it.

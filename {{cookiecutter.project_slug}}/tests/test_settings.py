@@ -45,13 +45,30 @@ def test_wrong_settings_end_the_start(
 
 
 def test_wrong_settings_are_one_line_of_the_log(tmp_path: Path) -> None:
+    assert critical_line(tmp_path, DATABASE_URL=WRONG).startswith("The settings are wrong. DATABASE_URL leads to")
+
+
+def test_file_that_cannot_be_read_is_one_line_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"DATABASE_URL=\xff")
+    assert ".env is not UTF-8" in critical_line(tmp_path)
+
+
+def test_directory_in_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    assert ".env is a directory" in critical_line(tmp_path)
+
+
+def critical_line(folder: Path, **settings: str) -> str:
+    """The message of the one line of a service that does not start in this folder."""
     command = [sys.executable, "-m", "app"]
-    settings = environment(DATABASE_URL=WRONG)
-    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
+    values = environment(**settings)
+    done = subprocess.run(command, cwd=folder, env=values, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    [line] = done.stdout.splitlines()
-    assert json.loads(line)["severity"] == "CRITICAL"
     assert not done.stderr
+    [line] = done.stdout.splitlines()
+    entry = json.loads(line)
+    assert entry["severity"] == "CRITICAL"
+    return str(entry["message"])
 
 
 def test_file_of_settings_is_read(configure: Configure) -> None:

@@ -4,6 +4,7 @@
 import logging
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -24,12 +25,15 @@ REMEDIES: dict[Endpoint, str] = {
     "direct": "use the provider's direct connection string (on Neon the host without -pooler, on Supabase port 5432)",
 }
 
+#: Where development has its settings.
+ENV_FILE = ".env"
+
 
 class DatabaseSettings(BaseSettings):
     """Each field is read from the environment variable of its name; in development also from the file .env."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     database_url: SecretStr
@@ -108,13 +112,25 @@ def load_or_exit(load: Callable[[], Loaded]) -> Loaded:
     """Load settings for a program: a mistake becomes one log line, and the program ends with exit code 1."""
     try:
         return load()
-    except ValidationError as error:
+    except (OSError, ValueError) as error:
         log.critical("The settings are wrong. %s", " ".join(explain(error)))
         raise SystemExit(1) from None
 
 
-def explain(error: ValidationError) -> list[str]:
+def explain(error: OSError | ValueError) -> list[str]:
     """One sentence for each mistake, without the value that was given."""
+    sentences = mistakes(error) if isinstance(error, ValidationError) else [unreadable(error)]
+    if Path(ENV_FILE).is_dir():
+        sentences.append(f"{ENV_FILE} is a directory: nothing was read from it.")
+    return sentences
+
+
+def unreadable(error: OSError | ValueError) -> str:
+    """What keeps all settings from being read."""
+    return f"{ENV_FILE} is not UTF-8: {error}." if isinstance(error, UnicodeError) else f"{error}."
+
+
+def mistakes(error: ValidationError) -> list[str]:
     sentences = []
     for mistake in error.errors(include_url=False, include_context=False, include_input=False):
         # The first part of the location is the variable, the others lead to a place in its value.

@@ -1,0 +1,3 @@
+{% filter unasync(cookiecutter._drivers[cookiecutter.driver].flavour) %}
+{% include "shared/database/examination.py" %}
+{% endfilter %}
