@@ -37,7 +37,7 @@ def service_environment(database_url: str, direct_url: str, **settings: str) -> 
 
 def migrate(python: Path, folder: Path, environment: Mapping[str, str]) -> None:
     finished = subprocess.run(
-        [str(python), "-m", "alembic", "upgrade", "head"],
+        [str(python), "-m", "migrations", "upgrade", "head"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

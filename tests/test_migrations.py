@@ -78,7 +78,7 @@ CLIENTS = """
 
 
 class Upgrade:
-    """A process of `alembic upgrade head`, as the job starts it; its output goes to a file."""
+    """A process of `python -m migrations upgrade head`, as the job starts it; its output goes to a file."""
 
     def __init__(self, command: list[str], folder: Path, settings: dict[str, str]) -> None:
         self.log = folder / f"{len(list(folder.glob('*.log')))}.log"
@@ -131,7 +131,7 @@ class Migrated:
 
     def start(self, *options: str) -> Upgrade:
         """Start an upgrade."""
-        command = [str(environment(self.project)), "-m", "alembic", *options, "upgrade", "head"]
+        command = [str(environment(self.project)), "-m", "migrations", *options, "upgrade", "head"]
         return Upgrade(command, self.folder, self.settings)
 
     def must(self, *arguments: str) -> None:

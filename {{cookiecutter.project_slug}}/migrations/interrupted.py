@@ -38,10 +38,10 @@ def refuse_invalid_indexes(migration: Path, connection: Connection) -> None:
 
 
 def explain(error: DBAPIError, connection: Connection) -> None:
-    """Log what to do if this error may say that a part of the migration was committed before."""
+    """Note in the error what to do if it may say that a part of the migration was committed before."""
     migration = migration_of(error)
     if sqlstate_of(error.orig) in DONE_BEFORE and migration and "autocommit_block" in migration.read_text():
-        log.critical(
+        error.add_note(
             remedy_for_indexes(migration, connection)
             or f"If an earlier run of {migration.name} was interrupted, the database has a part of it: undo that part,"
             " or do the rest and mark the migration as done with alembic stamp, and then run the migrations again."

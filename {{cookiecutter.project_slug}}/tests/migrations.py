@@ -41,10 +41,10 @@ def alembic(url: str, *arguments: str, folder: Path = PROJECT) -> str:
     return output.getvalue()
 
 
-def start_alembic(url: str, *arguments: str, folder: Path = PROJECT) -> subprocess.Popen[str]:
+def start_alembic(url: str, *arguments: str, folder: Path = PROJECT, **others: str) -> subprocess.Popen[str]:
     """Start an Alembic command as a process, as the migration job does."""
-    command = [sys.executable, "-m", "alembic", *arguments]
-    settings = environment(DATABASE_URL=url, DATABASE_DIRECT_URL=url)
+    command = [sys.executable, "-m", "migrations", *arguments]
+    settings = environment(DATABASE_URL=url, DATABASE_DIRECT_URL=url, **others)
     return subprocess.Popen(
         command, cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

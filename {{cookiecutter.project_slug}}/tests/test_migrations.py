@@ -1,13 +1,16 @@
 """The migrations, each test on its own database."""
 
+import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from tests.migrations import alembic, start_alembic, with_migrations
-from tests.servers import attempts
+from tests.servers import attempts, free_port
 
 CREATE_TABLE = """
 op.create_table("crowd", sa.Column("number", sa.BigInteger()))
@@ -70,6 +73,37 @@ def test_migration_gives_up_on_a_table_in_use_rather_than_hold_up_its_readers(em
         reader.execute("SELECT FROM note")
         with pytest.raises(DBAPIError, match="due to lock timeout"):
             alembic(empty_database, "-x", "lock_timeout=100ms", "downgrade", "base")
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments", "said"),
+    [
+        ("op.execute('SELECT 1 / 0')", ("upgrade", "head"), "division by zero"),
+        ("this is no Python", ("upgrade", "head"), "SyntaxError: invalid syntax"),
+        ("pass", ("upgrade", "unknown"), "Can't locate revision identified by 'unknown'"),
+    ],
+)
+def test_failure_is_one_critical_line(
+    empty_database: str, tmp_path: Path, body: str, arguments: tuple[str, ...], said: str
+) -> None:
+    entry = critical_entry(start_alembic(empty_database, *arguments, folder=with_migrations(tmp_path, body)))
+    assert said in entry["message"]
+
+
+def test_database_that_does_not_answer_is_one_critical_line(tmp_path: Path) -> None:
+    url = f"postgresql://user:not-a-real-secret@127.0.0.1:{free_port()}/none"
+    entry = critical_entry(start_alembic(url, "upgrade", "head", DATABASE_WAKE_TIMEOUT="0"))
+    assert entry["message"].startswith("The database does not answer: ")
+    assert "not-a-real-secret" not in str(entry)
+
+
+def critical_entry(failed: subprocess.Popen[str]) -> dict[str, Any]:
+    """The one line of this severity of a command that fails; all of its lines are JSON."""
+    output, _ = failed.communicate()
+    assert failed.returncode == 1
+    entries = [json.loads(line) for line in output.splitlines()]
+    [entry] = [entry for entry in entries if entry["severity"] == "CRITICAL"]
+    return dict(entry)
 
 
 def test_statements_can_be_read_without_a_database() -> None:

@@ -16,15 +16,18 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, SAWarning
+from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
 from app import logs
 from app.database.engine import build_engine
+from app.database.errors import reason
 from app.database.settings import get_database_settings, load_or_exit
 from app.models import metadata
 from migrations.autogenerate import PLUGINS, render_item
 from migrations.interrupted import explain, refuse_invalid_indexes
 from migrations.lock import LONGEST_WAIT, take_lock
+
+log = logging.getLogger(__name__)
 
 ARGUMENTS = context.get_x_argument(as_dictionary=True)
 
@@ -77,13 +80,19 @@ async def run() -> None:
     try:
         url = settings.migration_url()
     except ValueError as error:
-        raise SystemExit(str(error)) from None
+        log.critical("The migrations cannot run. %s", error)
+        raise SystemExit(1) from None
     # A migration may take longer than a session of the service; the time-out of the job ends it.
     engine = build_engine(url, settings.model_copy(update={"database_deadline": math.inf}))
     try:
-        async with engine.connect() as connection:
-            await connection.run_sync(migrate)
+        connection = await engine.connect()
+    except SQLAlchemyError as error:
+        log.critical("The database does not answer: %s", reason(error))
+        raise SystemExit(1) from None
+    try:
+        await connection.run_sync(migrate)
     finally:
+        await connection.close()
         await engine.dispose()
 
 
