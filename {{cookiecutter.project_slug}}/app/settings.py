@@ -32,7 +32,7 @@ class Settings(DatabaseSettings):
     admission_timeout: float = Field(default=25, gt=0)
     """Seconds that a request waits for a slot before it is answered 503; longer than a database may take to wake."""
 
-    max_body_size: int = Field(default=1_048_576, ge=0)
+    max_body_size: int = Field(default=1048576, ge=0)
     """The most bytes of a request's body; more is answered 413."""
 
     body_timeout: float = Field(default=20, gt=0)

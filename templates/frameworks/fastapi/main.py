@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.models import resolve_relationships
 from app.notes import routes as notes
@@ -49,6 +50,7 @@ def create_app() -> FastAPI:
 
     app.add_exception_handler(HTTPException, error_handlers.http_error)
     app.add_exception_handler(RequestValidationError, error_handlers.validation_error)
+    app.add_exception_handler(ClientDisconnect, error_handlers.departure)
     app.add_exception_handler(SQLAlchemyError, error_handlers.database_error)
     app.add_exception_handler(Exception, error_handlers.unexpected_error)
     return app

@@ -99,7 +99,7 @@ class Head:
         if scope.get("method") != "HEAD":
             await self.app(scope, receive, send)
         elif not await self.is_answered(dict(scope), receive, send):
-            await self.is_answered({**scope, "method": "GET"}, receive, send, last=True)
+            await self.is_answered({**scope, "method": "GET"}, without_body(receive), send, last=True)
 
     async def is_answered(self, scope: Any, receive: Any, send: Any, last: bool = False) -> bool:
         """Ask the application. Where it says 405 and this is not the last question, nothing is sent."""
@@ -123,3 +123,13 @@ class Head:
 
             await self.app(scope, receive, send_without_body)
         return not is_refused
+
+
+def without_body(receive: Any) -> Any:
+    """A receive() for a request whose body was received already."""
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive_rest() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return receive_rest

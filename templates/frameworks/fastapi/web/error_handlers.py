@@ -30,6 +30,11 @@ async def validation_error(request: Request, error: Any) -> Response:
     return problem_response(invalid_input(error.errors()))
 
 
+async def departure(request: Request, error: Any) -> Response:
+    """The client has left while a handler read its body piece by piece. RequestLog says so; nobody reads the answer."""
+    return problem_response(Problem.of(HTTPStatus.BAD_REQUEST))
+
+
 async def database_error(request: Request, error: Any) -> Response:
     """An error of the database that the handler did not expect."""
     return problem_response(database_problem(error, f"{request.method} {request.url.path}"))

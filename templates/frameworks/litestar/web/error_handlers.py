@@ -25,6 +25,9 @@ AnyRequest = Request[Any, Any, Any]
 
 def http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """An HTTPException of a handler or of Litestar."""
+    if is_departure(error):
+        # Nobody reads the answer, and RequestLog says what happened.
+        return problem_response(Problem.of(HTTPStatus.BAD_REQUEST))
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and is_raised_by_litestar(error):
         # Litestar's own complaint about the code, which is not for clients.
         return unexpected_error(request, error)
@@ -80,6 +83,11 @@ def problem_of(error: HTTPException, status: int) -> Problem:
     detail = {} if error.detail == http.client.responses.get(error.status_code) else {"detail": error.detail}
     extra = error.extra if isinstance(error.extra, Mapping) else {"details": error.extra} if error.extra else {}
     return Problem.of(status, {**extra, **detail})
+
+
+def is_departure(error: HTTPException) -> bool:
+    """Whether Litestar says that the client has left while a handler read the request's body piece by piece."""
+    return error.detail == "client disconnected prematurely" and is_raised_by_litestar(error)
 
 
 def is_raised_by_litestar(error: Exception) -> bool:
