@@ -187,10 +187,9 @@ def asking_for_health(service: LiveService) -> Iterator[list[object]]:
     end = Event()
 
     def ask() -> None:
-        while True:
+        outcomes.append(outcome_of_health(service))
+        while not end.wait(PACE):
             outcomes.append(outcome_of_health(service))
-            if end.wait(PACE):
-                return
 
     with ThreadPoolExecutor(1) as thread:
         asked = thread.submit(ask)

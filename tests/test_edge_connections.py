@@ -86,14 +86,22 @@ def test_requests_are_served_in_a_crowd(narrow_edge: LiveService, crowd: Crowd) 
 # Time
 
 
-def test_header_that_stops_is_refused(hurried_edge: LiveService) -> None:
+@pytest.fixture
+def log(hurried_edge: LiveService) -> Iterator[Log]:
+    """The log of a test whose client sends no whole header; it ends with the one line of this client."""
+    log = Log(hurried_edge)
+    yield log
+    assert wait_until(lambda: bool(log.entries()))
+
+
+def test_header_that_stops_is_refused(hurried_edge: LiveService, log: Log) -> None:
     with RawClient(hurried_edge) as client:
         client.send(UNFINISHED_HEADER)
         answer = client.receive_answer()
     assert (answer.status, answer.is_problem) == (408, True)
 
 
-def test_header_that_trickles_is_refused(hurried_edge: LiveService) -> None:
+def test_header_that_trickles_is_refused(hurried_edge: LiveService, log: Log) -> None:
     with RawClient(hurried_edge) as client:
         client.send(UNFINISHED_HEADER)
         with trickling([client]):
@@ -101,8 +109,7 @@ def test_header_that_trickles_is_refused(hurried_edge: LiveService) -> None:
     assert (answer.status, answer.is_problem) == (408, True)
 
 
-def test_slow_header_is_one_quiet_line_of_the_log(hurried_edge: LiveService) -> None:
-    log = Log(hurried_edge)
+def test_slow_header_is_one_quiet_line_of_the_log(hurried_edge: LiveService, log: Log) -> None:
     with RawClient(hurried_edge) as client:
         client.send(UNFINISHED_HEADER)
         client.receive_all()
