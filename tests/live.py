@@ -37,7 +37,9 @@ class LiveService:
 
     def log(self) -> list[Entry]:
         """The entries of the log; a line that is not JSON is an error."""
-        return [json.loads(line) for line in self.process.log_tail(100_000).splitlines()]
+        # The last one may be on its way.
+        whole, _, _ = self.process.log_text().rpartition("\n")
+        return [json.loads(line) for line in whole.split("\n") if line]
 
 
 Start = Callable[..., LiveService]

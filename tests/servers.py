@@ -166,8 +166,11 @@ class LoggedProcess:
         process = self.process.pid
         return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
     def log_tail(self, lines: int = 20) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self.log_text().splitlines()[-lines:])
 
 
 class Server(ABC):

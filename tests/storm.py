@@ -80,6 +80,9 @@ class ServiceProcess:
     def log_tail(self, lines: int = 20) -> str:
         return self._process.log_tail(lines)
 
+    def log_text(self) -> str:
+        return self._process.log_text()
+
     def ids(self) -> list[int]:
         """The ids of the processes that serve."""
         return self._process.ids()
