@@ -178,6 +178,20 @@ def many_unfinished(service: LiveService) -> list[int | None]:
     return []
 
 
+def many_unread(service: LiveService) -> list[int | None]:
+    """They ask for a large answer and read nothing of it."""
+    with connected(service, 130, receive_buffer=4096) as clients:
+        for client in clients:
+            with suppress(OSError):
+                client.send(request("GET", "/owner/large"))
+        for client in clients:
+            # Those for whom there is no memory are cut off.
+            with suppress(OSError):
+                client.wait_for_first_byte()
+        outcome_of_health(service)
+    return []
+
+
 @dataclass(frozen=True)
 class Kind:
     """An attack and what is expected of it."""
@@ -193,6 +207,7 @@ ATTACKS = {
     "one-large": Kind(one_large, {413}),
     "several-large": Kind(several_large, {413}),
     "many-unfinished": Kind(many_unfinished, set()),
+    "many-unread": Kind(many_unread, set()),
     # They are parsed. CPython keeps some of the memory for the next ones.
     "several-at-the-limit": Kind(several_at_the_limit, {422}, memory=1.5),
 }

@@ -3,6 +3,7 @@
 asyncpg knows most of libpq's parameters, and cannot apply all of them.
 """
 
+import logging
 import socket
 import ssl
 from typing import Any
@@ -15,6 +16,21 @@ from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
 from .url import parse
+
+
+class WithoutGivenUpCancellations(logging.Filter):
+    """Drops a report that means nothing.
+
+    asyncpg cancels a statement on a connection of its own. Where the statement's connection ends before that, it leaves
+    a future behind, which asyncio reports as an error.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, ConnectionError) and str(error) == "unexpected connection_lost() call")
+
+
+logging.getLogger("asyncio").addFilter(WithoutGivenUpCancellations())
 
 #: The name of the driver's connect argument for the time-out of one attempt, in seconds.
 CONNECT_TIMEOUT = "timeout"

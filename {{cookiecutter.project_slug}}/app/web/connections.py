@@ -19,7 +19,7 @@ from app.web.problems import Problem
 
 log = logging.getLogger(__name__)
 
-#: Bytes of a request's first line and headers together; Cloud Run's front end lets no more through.
+#: Bytes of a request's first line and headers together. Long cookies and tokens would fill the 16 KiB that h11 has.
 LARGEST_HEADER = 65536
 
 #: Bytes that all answers together may wait to be read: an eighth of the memory in deploy/service.yaml.
@@ -85,16 +85,16 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what Uvicorn cannot read as HTTP."""
-        error = sys.exception()
-        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
-        cycle = self.cycle
-        is_handled = cycle is not None and not cycle.response_complete
-        if is_handled and cycle.response_started:
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            # The answer has begun already.
             self.transport.abort()
             return
+        error = sys.exception()
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
+        is_handled = self.conn.our_state is h11.SEND_RESPONSE and self.cycle is not None
         if is_handled:
             # RequestLog logs this request.
-            outcome_of(cycle).status = int(status)
+            outcome_of(self.cycle).status = int(status)
         self.answer(status, msg, is_logged=not is_handled)
 
     def answer(self, status: int, detail: str, is_logged: bool = True) -> None:
