@@ -103,6 +103,16 @@ def test_broken_chunk_is_answered_with_a_problem(edge: LiveService, name: str) -
     assert (answer.status, answer.is_problem) == (400, True)
 
 
+def test_broken_chunk_after_the_answer_is_one_quiet_line_of_the_log(edge: LiveService) -> None:
+    log = Log(edge)
+    with RawClient(edge) as client:
+        client.send(request("POST", JSON_ROUTE, JSON | CHUNKED | {"User-Agent": "late"}, chunk(b"x" * 2_000_000)))
+        assert client.receive_answer().status == 413
+        client.send(b"zz\r\n")
+        assert_is_one_quiet_line(log, JSON_ROUTE, "late", 413)
+
+
+
 def wait_for_handler(log: Log) -> None:
     """Return when a request is in the handler that waits."""
     assert wait_until(lambda: any(entry["message"] == "the owner waits" for entry in log.entries()))
