@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUTPUT ?= ..
-# The tests wait for servers more than they compute: three at once keep two cores busy.
-PARALLEL := --numprocesses 3
+# The tests wait for servers more than they compute: four at once keep two cores busy. Who has no more takes from others.
+PARALLEL := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help new test test-all test-container check clean

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -101,15 +101,17 @@ FLAVOURS = [
 ]
 
 
-def each(combinations: Iterable[Combination]) -> pytest.MarkDecorator:
+def each(combinations: Iterable[Combination], rest: Sequence[Combination] = REST) -> pytest.MarkDecorator:
     """Run a test for each of these, those that take part in `make test-all` only among them."""
-    marked = [pytest.param(c, marks=pytest.mark.rest if c in REST else (), id=str(c)) for c in combinations]
+    marked = [pytest.param(c, marks=pytest.mark.rest if c in rest else (), id=str(c)) for c in combinations]
     return pytest.mark.parametrize("combination", marked)
 
 
 each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 each_live_combination = each(LIVE + REST)
 each_engine = each(LIVE)
+#: Without those whose owner's service tests itself in test_owner_path.py.
+each_without_an_owner = each(LIVE + REST, rest=REST + FLAVOURS)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def starting(
 ) -> Iterator[Start]:
     """Give a function that starts a process of the service with these arguments and settings."""
     combination = project.combination
-    database = f"{folder.name}-{combination}"
+    database = database_of(folder, combination)
     postgres.create_database(database)
     direct, pooled = postgres.direct_url(database), pgbouncer.pooled_url(database)
     environment = service_environment(direct if combination.endpoint == "direct" else pooled, direct)
@@ -67,6 +67,11 @@ def starting(
 
         yield start
     postgres.drop_database(database)
+
+
+def database_of(folder: Path, combination: Combination) -> str:
+    """The name of the database of the services whose logs are in this folder."""
+    return f"{folder.name}-{combination}"
 
 
 class Log:

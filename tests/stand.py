@@ -15,7 +15,7 @@ from psycopg.sql import Composed
 
 from callers import HUNG_AFTER, Answer, Caller, Load, Record, until
 from combinations import LIVE, STRATEGIES, BakedProject, Combination
-from live import LiveService, Start, starting
+from live import LiveService, Start, database_of, starting
 from rig import Rig
 from servers import PgBouncer, PostgresServer, ServerBinaries, provider_url, wait_until
 
@@ -202,7 +202,7 @@ def standing(
         starting(project, python, postgres, pooler, folder) as start,
         ThreadPoolExecutor(CALLERS) as threads,
     ):
-        database = f"live-{place.combination}"
+        database = database_of(folder, place.combination)
         settings = SETTINGS | slots_of(place.combination)
         service = start(**settings, DATABASE_URL=provider_url(rig.port, database))
         # Without it a note that is written twice would not show.

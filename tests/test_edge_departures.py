@@ -112,7 +112,6 @@ def test_broken_chunk_after_the_answer_is_one_quiet_line_of_the_log(edge: LiveSe
         assert_is_one_quiet_line(log, JSON_ROUTE, "late", 413)
 
 
-
 def wait_for_handler(log: Log) -> None:
     """Return when a request is in the handler that waits."""
     assert wait_until(lambda: any(entry["message"] == "the owner waits" for entry in log.entries()))

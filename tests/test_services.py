@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
-from combinations import TEMPLATE, Combination, each_combination, each_live_combination
+from combinations import TEMPLATE, Combination, each_combination, each_without_an_owner
 from conftest import Bake, RecordProperty
 from environments import environment, type_checker
 from servers import find_servers
@@ -27,7 +27,7 @@ def test_types_are_strict(bake: Bake, combination: Combination) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@each_live_combination
+@each_without_an_owner
 def test_own_tests_pass(bake: Bake, combination: Combination, tmp_path: Path, record_property: RecordProperty) -> None:
     project = bake(combination)
     report = tmp_path / "report.xml"
