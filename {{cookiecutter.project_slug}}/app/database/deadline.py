@@ -144,7 +144,8 @@ def limit_sessions(engine: Engine, deadline: float, ping_timeout: float) -> None
         return True
 
     def do_close(dbapi_connection: DBAPIConnection) -> None:
-        with within(ping_timeout, dbapi_connection):
+        # A connection that was broken need not end in order.
+        with suppress(OSError), within(ping_timeout, dbapi_connection):
             close(dbapi_connection)
 
     dialect.do_ping = do_ping  # type: ignore[method-assign]
