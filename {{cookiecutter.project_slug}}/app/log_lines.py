@@ -21,10 +21,10 @@ LONGEST_NAME = 256
 MOST_VALUES = 1000
 DEEPEST = 8
 
-#: What JSON leaves as it is and some readers take for the end of a line.
 #: The most that a character takes in JSON: a lone surrogate, which is written as \\\\udc80.
 BYTES_PER_CHARACTER = 7
 
+#: What JSON leaves as it is and some readers take for the end of a line.
 SEPARATORS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
