@@ -91,7 +91,7 @@ class Connection(H11Protocol):
             return
         error = sys.exception()
         status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
-        is_handled = self.conn.our_state is h11.SEND_RESPONSE and self.cycle is not None
+        is_handled = self.conn.our_state is h11.SEND_RESPONSE
         if is_handled:
             # RequestLog logs this request.
             outcome_of(self.cycle).status = int(status)

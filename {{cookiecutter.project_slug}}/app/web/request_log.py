@@ -68,7 +68,6 @@ class Answer:
         self.started = time.perf_counter()
         self.status = 0
         self.has_ended = False
-        self.client_left = False
         #: Whether the server ends before the application has answered.
         self.is_cut = False
         open_answers.add(self)
@@ -80,19 +79,19 @@ class Answer:
     async def receive(self) -> Any:
         message = await self.receive_from_server()
         if message["type"] == "websocket.disconnect":
-            self.client_left = True
+            self.outcome.client_left = True
         return message
 
     async def send(self, message: Any) -> None:
         if self.is_cut:
             raise OSError("The service ends.")
-        if message["type"] == "websocket.close" and self.client_left:
+        if message["type"] == "websocket.close" and self.outcome.client_left:
             # A framework may close a socket that its client has closed; the server would take that for a mistake.
             return
         try:
             await self.send_to_server(message)
         except OSError:
-            self.client_left = True
+            self.outcome.client_left = True
             raise
         self.note(message)
 
