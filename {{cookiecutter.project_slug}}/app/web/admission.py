@@ -1,19 +1,17 @@
 """Admission: no more requests have a slot than there are connections, and the others wait for a bounded time."""
 
 import asyncio
-from http import HTTPStatus
 from typing import Any
 
 import anyio
 
 from app.database.sessions import open_sessions
+from app.web.asgi import Refuse, send_problem
 from app.web.database_calls import end_sessions
-from app.web.problems import Problem, Refuse, send_problem
+from app.web.problems import FULL
 
 #: Answered at once, however busy the service is.
 ALWAYS_ADMITTED = {"/health", "/ready"}
-
-FULL = Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The service is full; try again.")
 
 
 class Admission:

@@ -6,14 +6,14 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from app.web.problems import Problem, Refuse, send_problem
+from app.web.asgi import Refuse, replay, send_problem
+from app.web.problems import FULL, Problem
 
 #: The beginnings of paths whose handlers read bodies piece by piece, without these limits. STREAMED.add("/files")
 STREAMED: set[str] = set()
 
 TOO_LARGE = Problem.of(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 TOO_SLOW = Problem.of(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.")
-FULL = Problem.of(HTTPStatus.SERVICE_UNAVAILABLE, "The service is full; try again.")
 
 #: Bytes that the bodies of all requests together may hold: an eighth of the memory in deploy/service.yaml.
 LARGEST_SUM = 64 * 1024 * 1024
@@ -154,13 +154,8 @@ class Body:
     def replay(self, receive: Any) -> Any:
         """A receive() that gives the body in one piece."""
         whole = self.pieces[: self.size] if self.pieces else self.only
-        messages = [{"type": "http.request", "body": whole, "more_body": False}]
         self.let_go()
-
-        async def receive_whole() -> Any:
-            return messages.pop() if messages else await receive()
-
-        return receive_whole
+        return replay(whole, receive)
 
     def let_go(self) -> None:
         self.only = b""

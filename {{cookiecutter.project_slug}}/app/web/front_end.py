@@ -6,6 +6,8 @@ from urllib.parse import unquote
 
 import anyio.lowlevel
 
+from app.web.asgi import replay
+
 Headers = list[tuple[bytes, bytes]]
 
 SCHEMES = {"http": {"http", "https"}, "websocket": {"ws", "wss"}}
@@ -98,8 +100,9 @@ class Head:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope.get("method") != "HEAD":
             await self.app(scope, receive, send)
+        # The body, if there is one, has come with the first question.
         elif not await self.is_answered(dict(scope), receive, send):
-            await self.is_answered({**scope, "method": "GET"}, without_body(receive), send, last=True)
+            await self.is_answered({**scope, "method": "GET"}, replay(b"", receive), send, last=True)
 
     async def is_answered(self, scope: Any, receive: Any, send: Any, last: bool = False) -> bool:
         """Ask the application. Where it says 405 and this is not the last question, nothing is sent."""
@@ -123,13 +126,3 @@ class Head:
 
             await self.app(scope, receive, send_without_body)
         return not is_refused
-
-
-def without_body(receive: Any) -> Any:
-    """A receive() for a request whose body was received already."""
-    messages = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive_rest() -> Any:
-        return messages.pop() if messages else await receive()
-
-    return receive_rest

@@ -3,7 +3,7 @@
 import http.client
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -175,17 +175,5 @@ def invalid_input(errors: Sequence[Any]) -> Problem:
     )
 
 
-#: Answers a request (its scope and send) with a problem.
-Refuse = Callable[[Problem, Any, Any], Awaitable[None]]
-
-
-async def send_problem(problem: Problem, scope: Any, send: Any) -> None:
-    """Answer a request; to a WebSocket that is not accepted yet, the same answer where the server can send one."""
-    kind = "http" if scope["type"] == "http" else "websocket.http"
-    if kind == "websocket.http" and "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-    headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    headers.append((b"content-length", str(len(problem.body)).encode()))
-    await send({"type": f"{kind}.response.start", "status": problem.status, "headers": headers})
-    await send({"type": f"{kind}.response.body", "body": problem.body})
+#: The answer to a request for which there is no slot or no memory.
+FULL = Problem.of(UNAVAILABLE, "The service is full; try again.")

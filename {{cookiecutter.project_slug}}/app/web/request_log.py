@@ -7,8 +7,9 @@ from typing import Any
 
 from app.database.connect_retry import Connects, connects
 from app.logs import log_request, trace_fields
+from app.web.asgi import send_problem
 from app.web.connections import OUTCOME, Outcome
-from app.web.problems import Problem, send_problem
+from app.web.problems import Problem
 from app.web.trace import trace_of
 
 log = logging.getLogger(__name__)

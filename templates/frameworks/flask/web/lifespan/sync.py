@@ -1,22 +1,21 @@
 """How Flask is served: its requests run in threads, from the start of the process to its end."""
 
 import io
-import sys
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes
 
 import anyio
-from anyio import CapacityLimiter, from_thread, to_thread
+from anyio import CapacityLimiter, to_thread
 from flask import Flask, abort, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import ClientDisconnected
 
 from app.database.sessions import dispose_engine
 from app.web.admission import ALWAYS_ADMITTED, needs_slot
+from app.web.asgi import send_problem
+from app.web.bodies import Input, environ_of
 from app.web.connections import OUTCOME, Outcome
-from app.web.problems import Problem, database_problem, send_problem
+from app.web.problems import Problem, database_problem
 
 Result = TypeVar("Result")
 
@@ -161,64 +160,3 @@ class Exchange:
 
 def refuse_to_write(chunk: bytes) -> None:
     raise NotImplementedError("WSGI's write() is not there: let the application return an iterable.")
-
-
-class Input(io.RawIOBase):
-    """The body of a request, as a file that waits for what has not come yet."""
-
-    def __init__(self, message: Any, receive: Any) -> None:
-        self.receive = receive
-        self.take(message)
-
-    def take(self, message: Any) -> None:
-        self.is_cut = message["type"] == "http.disconnect"
-        self.chunk: bytes = message.get("body", b"")
-        self.more: bool = message.get("more_body", False)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self.chunk and self.more:
-            self.take(from_thread.run(self.receive))
-        if self.is_cut:
-            raise ClientDisconnected
-        size = min(len(buffer), len(self.chunk))
-        buffer[:size] = self.chunk[:size]
-        self.chunk = self.chunk[size:]
-        return size
-
-
-def environ_of(scope: Any) -> dict[str, Any]:
-    """The request as PEP 3333 describes it; its text is bytes decoded as Latin-1."""
-    host, port = scope["server"] or ("", 0)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": scope["client"][0] if scope["client"] else "",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.input_terminated": True,
-    }
-    for name, value in scope["headers"]:
-        # WSGI does not tell an underscore from a dash, so a client could imitate a header of the front end.
-        if b"_" not in name:
-            add_header(environ, name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1"))
-    return environ
-
-
-def add_header(environ: dict[str, Any], name: str, value: str) -> None:
-    variable = name if name in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{name}"
-    if variable not in environ:
-        environ[variable] = value
-    else:
-        environ[variable] += f"{'; ' if name == 'COOKIE' else ', '}{value}"
