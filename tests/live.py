@@ -109,6 +109,10 @@ class Log:
     def settle(self, path: str) -> None:
         """Wait for the entry of a request, and until what its end may still log is there too."""
         assert wait_until(lambda: bool(self.requests(path))), self.entries()
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Wait until all is there that the service has to log of what it was asked before."""
         with self.service.client() as client:
             client.get("/nothing")
         assert wait_until(lambda: bool(self.requests("/nothing")))

@@ -7,7 +7,6 @@ import pytest
 
 from edge_clients import CHUNKED, JSON, LAST_CHUNK, RawAnswer, RawClient, request, with_length
 from live import LiveService, Log, occupied
-from servers import wait_until
 
 MALFORMED = {
     "no-http": b"hello\r\n\r\n",
@@ -89,9 +88,7 @@ def test_what_is_no_http_is_one_quiet_line_of_the_log(edge: LiveService, data: b
     with RawClient(edge) as client:
         client.send(data)
         client.receive_all()
-    with edge.client() as other:
-        other.get("/nothing")
-    assert wait_until(lambda: bool(log.requests("/nothing")))
+    log.catch_up()
     [refused] = [entry for entry in log.entries() if entry["message"].startswith("A request could not be read")]
     assert (refused["severity"], refused["httpRequest"]["status"] in {400, 431}) == ("INFO", True)
 
@@ -205,9 +202,7 @@ def test_request_hidden_by_two_lengths_does_not_come_to_the_application(edge: Li
     with RawClient(edge) as client:
         client.send(TWO_LENGTHS)
         client.receive_all()
-    with edge.client() as other:
-        other.get("/nothing")
-    assert wait_until(lambda: bool(log.requests("/nothing")))
+    log.catch_up()
     assert log.requests("/owner/url") == []
 
 
