@@ -9,7 +9,8 @@ from typing import Any
 from app.web.asgi import Refuse, replay, send_problem
 from app.web.problems import FULL, Problem
 
-#: The beginnings of paths whose handlers read bodies piece by piece, without these limits. STREAMED.add("/files")
+#: Paths whose handlers, also those of all paths below them, read bodies piece by piece, without these limits:
+#: STREAMED.add("/files").
 STREAMED: set[str] = set()
 
 TOO_LARGE = Problem.of(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -171,7 +172,7 @@ class Body:
 
 
 def is_streamed(path: str) -> bool:
-    return any(path.startswith(beginning) for beginning in STREAMED)
+    return any(path == streamed or path.startswith(f"{streamed}/") for streamed in STREAMED)
 
 
 def has_body(scope: Any) -> bool:
