@@ -36,7 +36,7 @@ class Settings(DatabaseSettings):
     """The most bytes of a request's body; more is answered 413."""
 
     body_timeout: float = Field(default=20, gt=0)
-    """Seconds in which a request's body must arrive; later it is answered 408."""
+    """Seconds in which a request's body must arrive, else 408. A large one waits as long for its turn."""
 
     header_timeout: float = Field(default=10, gt=0)
     """Seconds in which the header of a request must arrive."""

@@ -67,10 +67,11 @@ def test_all_instances_together_fit_the_database(settings: Settings) -> None:
 
 def test_request_may_take_as_long_as_its_waits(settings: Settings) -> None:
     timeout = REVISION["spec"]["timeoutSeconds"]
-    waits = settings.admission_timeout + settings.database_wake_timeout + settings.database_deadline
+    body = 2 * settings.body_timeout
+    waits = body + settings.admission_timeout + settings.database_wake_timeout + settings.database_deadline
     assert timeout > waits, (
-        f"Waiting for admission and for a waking database and then a session may take {waits} seconds, and Cloud Run "
-        f"ends the request after {timeout}: raise timeoutSeconds in deploy/service.yaml."
+        f"Waiting for a body and its turn, for admission and a waking database, and then a session, may take {waits} "
+        f"seconds, and Cloud Run ends the request after {timeout}: raise timeoutSeconds in deploy/service.yaml."
     )
 
 
