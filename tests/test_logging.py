@@ -223,7 +223,7 @@ def test_any_record_is_one_line_of_strict_json(
     error = raised(*failure) if failure else None
     info = (type(error), error, error.__traceback__) if error else None
     entry = logs.entry(message, *arguments, levelno=level, fields=fields, exc_info=info, stack_info=stack)
-    assert entry["severity"] == SEVERITIES[max(level // 10 - 1, 0)] if level < 50 else "CRITICAL"
+    assert entry["severity"] == SEVERITIES[min(max(level // 10 - 1, 0), 4)]
     assert entry["logger"] == "tests"
 
 
