@@ -1,0 +1,80 @@
+"""Whatever standard output does to the last words, the service is there and cookiecutter has succeeded."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from combinations import SUPPORTED, TEMPLATE, BakedProject
+from conftest import Bake
+
+
+@contextmanager
+def pipe_that_nobody_reads() -> Iterator[int]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+@contextmanager
+def full_device() -> Iterator[int]:
+    device = os.open("/dev/full", os.O_WRONLY)
+    yield device
+    os.close(device)
+
+
+@contextmanager
+def terminal_that_is_gone() -> Iterator[int]:
+    screen, keyboard = pty.openpty()
+    os.close(screen)
+    yield keyboard
+    os.close(keyboard)
+
+
+def render(folder: Path, stdout: int, closing: str = "", **variables: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", str(folder), str(TEMPLATE)]
+    # A shell closes what a subprocess cannot be without.
+    command = ["sh", "-c", f'exec "$@" {closing}', "sh", *command]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env={**os.environ, **variables})
+
+
+def assert_rendered(done: subprocess.CompletedProcess[bytes], folder: Path, bake: Bake) -> None:
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    assert BakedProject(SUPPORTED[0], folder / "notes-service").files == bake(SUPPORTED[0]).files
+
+
+@pytest.mark.parametrize(
+    "output", [pipe_that_nobody_reads, full_device, terminal_that_is_gone], ids=lambda o: o.__name__
+)
+def test_output_that_takes_nothing_leaves_the_service(tmp_path: Path, bake: Bake, output: Any) -> None:
+    with output() as stdout:
+        done = render(tmp_path, stdout)
+    assert_rendered(done, tmp_path, bake)
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_closed_output_leaves_the_service(tmp_path: Path, bake: Bake, closed: str) -> None:
+    done = render(tmp_path, subprocess.PIPE, closing=closed)
+    assert_rendered(done, tmp_path, bake)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-16", "ascii:strict"])
+def test_letter_that_the_terminal_lacks_leaves_the_service(tmp_path: Path, bake: Bake, encoding: str) -> None:
+    folder = tmp_path / "żółw"
+    done = render(folder, subprocess.PIPE, PYTHONIOENCODING=encoding)
+    assert_rendered(done, folder, bake)
+    assert "make run" in done.stdout.decode(encoding.split(":")[0])
+
+
+def test_folder_whose_name_is_no_text_leaves_the_service(tmp_path: Path, bake: Bake) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe"))
+    done = render(folder, subprocess.PIPE)
+    assert_rendered(done, folder, bake)
