@@ -1,4 +1,4 @@
-"""What the template's files need beyond Jinja: refusals, quoting, short names, and sync text from async text.
+"""What the template's files need beyond Jinja: checked answers, quoting, derived names, and sync text from async text.
 
 Cookiecutter loads this package from the template's own folder, so it imports nothing that cookiecutter does not bring.
 """
@@ -6,20 +6,27 @@ Cookiecutter loads this package from the template's own folder, so it imports no
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from cloudrun_postgres_template.refusals import accepted
-from cloudrun_postgres_template.text import markdown, quoted, shortened
+from cloudrun_postgres_template.answers import AnswersContext
+from cloudrun_postgres_template.names import account, image, shortened, slug
+from cloudrun_postgres_template.text import markdown, quoted
 from cloudrun_postgres_template.unasync import unasync
 
 
 class Service(Extension):
-    """The filters, under the names that the template's files use."""
+    """How the template's files are rendered."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        # Here and not in cookiecutter.json, because a replay file can lack what stands there.
+        environment.trim_blocks = True
+        environment.lstrip_blocks = True
+        environment.context_class = AnswersContext
         environment.filters.update(
-            accepted=accepted,
-            quoted=quoted,
+            account=account,
+            image=image,
             shortened=shortened,
+            slug=slug,
+            quoted=quoted,
             markdown=markdown,
             unasync=unasync,
         )

@@ -3,37 +3,35 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from cookiecutter.exceptions import FailedHookException
+
+from cloudrun_postgres_template.tables import QUESTIONS, TABLES
 
 LONGEST_TEXT = 120
 
 #: Answer, pattern, and the sentence for an answer that does not fit it.
-PATTERNS = (
-    (
-        "project_slug",
-        # Cloud Run allows 46 characters for a service's name and a revision's tag together; the longest tag that
-        # deploy.sh sets is candidate. Service accounts need 6, of which three are a suffix.
-        r"[a-z][a-z0-9-]{1,35}[a-z0-9]",
+PATTERNS = {
+    "project_slug": (
+        # Names of devices are no names of folders on Windows. The length is LONGEST_SLUG of names.py.
+        r"(?!(?:aux|con|nul|prn|com\d|lpt\d)$)[a-z][a-z0-9-]{1,35}[a-z0-9]",
         "use 3 to 37 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen, "
         "for example notes-service",
     ),
-    (
-        "gcp_project_id",
+    "gcp_project_id": (
         r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
         "use the project's id (not its name or number): 6 to 30 lower-case letters, digits and hyphens, "
         "for example my-gcp-project",
     ),
-    (
-        "gcp_region",
+    "gcp_region": (
         r"[a-z]+-[a-z]+[0-9]{1,2}",
         "use a Cloud Run region, for example us-east4 or europe-west3",
     ),
-)
+}
 
 
-def refuse(sentence: str) -> None:
+def refuse(sentence: str) -> NoReturn:
     """End the run with one line and exit code 1, before anything is written.
 
     Raises:
@@ -42,51 +40,63 @@ def refuse(sentence: str) -> None:
     raise FailedHookException(sentence)
 
 
-def accepted(answers: Mapping[str, Any]) -> str:
-    """Refuse the first wrong answer among those given so far; the empty string when there is none."""
-    for key in ("project_name", "description"):
-        refuse_unfit_text(key, str(answers.get(key, "-")))
-    for key, pattern, remedy in PATTERNS:
-        if key in answers and not re.fullmatch(pattern, str(answers[key])):
-            refuse(f"{key} {shown(answers[key])} does not fit: {remedy}.")
-    refuse_name_of_a_requirement(answers)
-    if "driver" in answers:
-        refuse_combination(answers)
-    return ""
+def refuse_unfit_answers(answers: Mapping[str, Any]) -> None:
+    """Refuse the first of these answers that does not fit, in the order of the questions.
+
+    Raises:
+        FailedHookException: says which answer, and what to answer instead.
+    """
+    for question in QUESTIONS:
+        if question in answers:
+            refuse_unfit_answer(question, answers[question])
+    if "framework" in answers and "driver" in answers:
+        refuse_combination(answers["framework"], answers["driver"])
 
 
-def refuse_unfit_text(key: str, text: str) -> None:
+def refuse_unfit_answer(question: str, answer: object) -> None:
+    if not isinstance(answer, str):
+        refuse(f"{question} is {shown(answer)}, which is no text: give it one line of text, in quotation marks.")
+    if isinstance(QUESTIONS[question], list):
+        refuse_unknown_choice(question, answer)
+    elif question in PATTERNS:
+        refuse_unfit_name(question, answer)
+    else:
+        refuse_unfit_text(question, answer)
+
+
+def refuse_unknown_choice(question: str, answer: str) -> None:
+    *others, last = QUESTIONS[question]
+    if answer not in [*others, last]:
+        refuse(f"{question} {shown(answer)} is no choice: take {', '.join(others)} or {last}.")
+
+
+def refuse_unfit_name(question: str, answer: str) -> None:
+    pattern, remedy = PATTERNS[question]
+    if not re.fullmatch(pattern, answer):
+        refuse(f"{question} {shown(answer)} does not fit: {remedy}.")
+
+
+def refuse_unfit_text(question: str, text: str) -> None:
     if not text.strip():
-        refuse(f"{key} is empty: give it at least one visible character.")
+        refuse(f"{question} is empty: give it at least one visible character.")
     if len(text) > LONGEST_TEXT:
-        refuse(f"{key} has {len(text)} characters: use at most {LONGEST_TEXT}.")
+        refuse(f"{question} has {len(text)} characters: use at most {LONGEST_TEXT}.")
     # Cc, Cf, Cs, Zl and Zp: control, invisible formatting, half of a surrogate pair, line and paragraph separators.
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in text):
-        refuse(f"{key} holds a line break or another invisible character: use one line of visible text.")
+        refuse(f"{question} holds a line break or another invisible character: use one line of visible text.")
 
 
-def refuse_name_of_a_requirement(answers: Mapping[str, Any]) -> None:
-    """A project that has the name of something it depends on cannot be resolved."""
-    tables = ("_frameworks", "_drivers")
-    rows = [row for table in tables for row in answers[table].values()]
-    requirements = [*answers["_requirements"], *(name for row in rows for name in row["requirements"])]
-    names = {re.split(r"[^a-z0-9-]", requirement)[0] for requirement in requirements}
-    if answers.get("project_slug") in names:
-        refuse(f"project_slug {shown(answers['project_slug'])} is a package that the service needs: add a word.")
-
-
-def refuse_combination(answers: Mapping[str, Any]) -> None:
-    drivers = answers["_drivers"]
-    framework = answers["_frameworks"][answers["framework"]]
-    if drivers[answers["driver"]]["flavour"] in framework["flavours"]:
-        return
-    fitting = [name for name, driver in drivers.items() if driver["flavour"] in framework["flavours"]]
-    refuse(
-        f"{framework['name']} does not go with {answers['driver']}, whose calls must be awaited: "
-        f"choose {' or '.join(fitting)} as the driver, or another framework."
-    )
+def refuse_combination(framework: str, driver: str) -> None:
+    drivers = TABLES["_drivers"]
+    row = TABLES["_frameworks"][framework]
+    fitting = [name for name in drivers if drivers[name]["flavour"] in row["flavours"]]
+    if driver not in fitting:
+        refuse(
+            f"{row['name']} does not go with {driver}, whose calls must be awaited: "
+            f"choose {' or '.join(fitting)} as the driver, or another framework."
+        )
 
 
 def shown(answer: object) -> str:
     """An answer as it can stand in a one-line message."""
-    return ascii(str(answer)[:60])
+    return ascii(answer)[:60]

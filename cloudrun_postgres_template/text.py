@@ -1,6 +1,5 @@
-"""User text, quoted for the place where it stands, and names that fit."""
+"""User text, quoted for the place where it stands."""
 
-import hashlib
 import json
 import re
 
@@ -14,14 +13,9 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def shortened(name: str, length: int) -> str:
-    """A name that fits, its end replaced by a digest where it is too long, so that two long names stay two."""
-    if len(name) <= length:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
-    return f"{name[: length - 7].rstrip('-')}-{digest}"
-
-
 def markdown(text: str) -> str:
-    """User text as Markdown that shows it as it was typed."""
-    return re.sub(r"([\\`*_\[\]<>&#|~])", r"\\\1", text)
+    """User text as Markdown that shows it as it was typed, wherever a line begins."""
+    inline = re.sub(r"([\\`*_\[\]<>&#|~$])", r"\\\1", text.strip())
+    # What would be the mark of a list's item, or a line across the page.
+    unlisted = re.sub(r"^([-+])(?=[\s-]|$)", r"\\\1", inline)
+    return re.sub(r"^(\d+)(?=[.)](\s|$))", r"\1\\", unlisted)

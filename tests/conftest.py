@@ -1,5 +1,6 @@
 """The rendered services, and one PostgreSQL with one PgBouncer for the whole session."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,15 @@ from live import LiveService, Start, one_slot, starting_owners
 from servers import INSTALL_SERVERS, PgBouncer, PostgresServer, ServerBinaries, find_servers
 
 RecordProperty = Callable[[str, object], None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_s_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Cookiecutter neither reads the configuration of the person who tests nor replaces what he can replay."""
+    folder = tmp_path_factory.mktemp("cookiecutter")
+    configuration = folder / "configuration.yaml"
+    configuration.write_text(json.dumps({"replay_dir": str(folder), "cookiecutters_dir": str(folder)}))
+    os.environ["COOKIECUTTER_CONFIG"] = str(configuration)
 
 
 class Bake(Protocol):

@@ -5,12 +5,12 @@ project={{ cookiecutter.gcp_project_id }}
 region={{ cookiecutter.gcp_region }}
 service={{ cookiecutter.project_slug }}
 migrate_job=$service-migrate
-image={{ cookiecutter.__image }}
+image={{ cookiecutter | image }}
 
 # The accounts that the service, its migrations and the pipeline run as.
-service_account={{ cookiecutter.__account }}-run@$project.iam.gserviceaccount.com
-migrate_account={{ cookiecutter.__account }}-job@$project.iam.gserviceaccount.com
-pipeline_account={{ cookiecutter.__account }}-ci@$project.iam.gserviceaccount.com
+service_account={{ cookiecutter | account }}-run@$project.iam.gserviceaccount.com
+migrate_account={{ cookiecutter | account }}-job@$project.iam.gserviceaccount.com
+pipeline_account={{ cookiecutter | account }}-ci@$project.iam.gserviceaccount.com
 
 url_secret=$service-database-url
 direct_url_secret=$service-database-direct-url
