@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from cloudrun_postgres_template.names import shortened
 from cloudrun_postgres_template.refusals import refuse_unfit_answers
+from cloudrun_postgres_template.tables import QUESTIONS
 from cloudrun_postgres_template.text import markdown
 from combinations import FRAMEWORKS, REFUSED, SUPPORTED, TEMPLATE, Combination
 
@@ -54,9 +55,7 @@ def cookiecutter(output: Path, *arguments: str, typed: str | None = None) -> sub
 
 def type_answers(output: Path, **answers: str) -> subprocess.CompletedProcess[str]:
     """Answer these questions and take the default of every other."""
-    questions = ["project_name", "project_slug", "description", "framework", "pooling_strategy", "driver"]
-    questions += ["python_version", "gcp_project_id", "gcp_region", "pipeline"]
-    return cookiecutter(output, typed="".join(f"{answers.get(question, '')}\n" for question in questions))
+    return cookiecutter(output, typed="".join(f"{answers.get(question, '')}\n" for question in QUESTIONS))
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], output: Path) -> str:

@@ -1,18 +1,25 @@
-"""Whatever standard output does to the last words, the service is there and cookiecutter has succeeded."""
+"""Terminals, pipes and devices: whatever becomes of the last words, the service is there, and cookiecutter succeeds."""
 
 import os
-import pty
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from cloudrun_postgres_template.tables import QUESTIONS
 from combinations import SUPPORTED, TEMPLATE, BakedProject
 from conftest import Bake
+
+if sys.platform == "win32":
+    pytest.skip("Windows has other terminals.", allow_module_level=True)
+else:
+    import pty
+
+
+Output = Callable[[], AbstractContextManager[int]]
 
 
 @contextmanager
@@ -54,7 +61,7 @@ def assert_rendered(done: subprocess.CompletedProcess[bytes], folder: Path, bake
 @pytest.mark.parametrize(
     "output", [pipe_that_nobody_reads, full_device, terminal_that_is_gone], ids=lambda o: o.__name__
 )
-def test_output_that_takes_nothing_leaves_the_service(tmp_path: Path, bake: Bake, output: Any) -> None:
+def test_output_that_takes_nothing_leaves_the_service(tmp_path: Path, bake: Bake, output: Output) -> None:
     with output() as stdout:
         done = render(tmp_path, stdout)
     assert_rendered(done, tmp_path, bake)
@@ -78,3 +85,21 @@ def test_folder_whose_name_is_no_text_leaves_the_service(tmp_path: Path, bake: B
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe"))
     done = render(folder, subprocess.PIPE)
     assert_rendered(done, folder, bake)
+
+
+def test_answers_typed_in_a_terminal_render_a_service(tmp_path: Path) -> None:
+    screen, keyboard = pty.openpty()
+    command: list[str | Path] = [sys.executable, "-m", "cookiecutter", "--output-dir", tmp_path, TEMPLATE]
+    with subprocess.Popen(command, stdin=keyboard, stdout=keyboard, stderr=keyboard) as process:
+        os.close(keyboard)
+        answers = ["Grüße {{ 7 * 7 }} 日本", "greetings", *[""] * (len(QUESTIONS) - 2)]
+        os.write(screen, "".join(f"{answer}\n" for answer in answers).encode())
+        shown = b""
+        # Linux ends the reading of a terminal that nobody has open with an error.
+        with suppress(OSError):
+            while piece := os.read(screen, 4096):
+                shown += piece
+    os.close(screen)
+    assert process.returncode == 0, shown.decode()
+    assert "make run" in shown.decode()
+    assert (tmp_path / "greetings" / "README.md").read_text().startswith("# Grüße {{ 7 \\* 7 }} 日本\n")
