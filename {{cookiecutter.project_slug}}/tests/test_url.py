@@ -1,5 +1,11 @@
 """Connection strings, as providers print them."""
 
+import re
+import string
+import traceback
+from itertools import product
+from urllib.parse import quote
+
 import pytest
 from pydantic import SecretStr
 
@@ -82,6 +88,51 @@ def test_what_cannot_be_used_is_refused_without_repeating_a_secret(text: str) ->
     with pytest.raises(ValueError, match=r"\.$") as refusal:
         parse(SecretStr(text))
     assert "real-secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "postgresql://user:{}@db.example/notes",
+        "postgresql://user:{}@db.example:6432,other.example/notes?sslmode=require",
+        "postgresql:///notes?host=db.example&password={}&user=user",
+        "postgresql://user@db.example/notes?password={}",
+    ],
+)
+def test_password_is_read_as_it_was_typed_or_refused_without_a_part_of_it(form: str) -> None:
+    for first, second in product(string.punctuation, repeat=2):
+        password = f"Hunter{first}Zebra{second}Yellow"
+        url = SecretStr(form.format(password))
+        try:
+            parsed, arguments = translate(url)
+        except ValueError as refusal:
+            shown = "".join(traceback.format_exception(refusal))
+        else:
+            assert (parsed.password, parsed.username, parsed.database) == (password, "user", "notes")
+            shown = f"{parsed!r} {parsed} {url} {arguments}"
+        assert not re.search("Hunter|Zebra|Yellow", shown), password
+
+
+@pytest.mark.parametrize("secret", ["real%00secret", "real%ffsecret", "real%c3secret"])
+def test_what_cannot_be_decoded_is_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"^It holds .*\.$") as refusal:
+        parse(SecretStr(f"postgresql://user:{secret}@db.example/notes"))
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("port", ["٣", "5432²", "+5432", "5_432", "0", "65536"])
+def test_port_is_a_number_in_ascii_digits(port: str) -> None:
+    with pytest.raises(ValueError, match=r"port is malformed"):
+        parse(SecretStr(f"postgresql://user@db.example:{port}/notes"))
+
+
+@pytest.mark.parametrize("character", "%/?#@:")
+def test_escaped_character_is_read_and_the_hint_names_its_escape(character: str) -> None:
+    escaped = quote(character, safe="")
+    url = parse(SecretStr(f"postgresql://us{escaped}er:pass{escaped}word@db.example/notes"))
+    assert (url.username, url.password) == (f"us{character}er", f"pass{character}word")
+    with pytest.raises(ValueError, match=f"{re.escape(character)} as {escaped}"):
+        parse(SecretStr("postgresql://user:not-a/real-secret@db.example/notes"))
 
 
 def test_refusal_names_the_parameter() -> None:

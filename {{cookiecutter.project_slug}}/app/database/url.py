@@ -1,6 +1,7 @@
 """A provider's connection string: its parts, and the kind of endpoint that its host is."""
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -29,6 +30,9 @@ require_auth requirepeer service ssl_max_protocol_version ssl_min_protocol_versi
 sslcrldir sslkey sslmode sslnegotiation sslpassword sslrootcert sslsni target_session_attrs tcp_user_timeout user
 """
 
+#: How to write in a user name or password what has a meaning of its own in a URL.
+ESCAPES = "in a user name or password, write % as %25, / as %2F, ? as %3F, # as %23, @ as %40 and : as %3A"
+
 
 def parse(database_url: SecretStr) -> URL:
     """A SQLAlchemy URL from a connection string as a provider prints it.
@@ -40,17 +44,19 @@ def parse(database_url: SecretStr) -> URL:
     Raises:
         ValueError: it is not such a string. The message names the wrong part and never quotes a secret.
     """
+    text = database_url.get_secret_value().strip()
+    refuse_what_cannot_be_decoded(text)
+    # An @ behind the host's place means that the host is not what it seems: a password ends there.
     found = re.fullmatch(
-        r"(?:postgres|postgresql)(?:\+\w+)?://(?P<authority>[^/?#]*)(?:/(?P<database>[^?#]*))?(?:\?(?P<query>[^#]*))?",
-        database_url.get_secret_value().strip(),
+        r"(?:postgres|postgresql)(?:\+\w+)?://(?P<authority>[^/?#]*)(?:/(?P<database>[^?#@]*))?(?:\?(?P<query>[^#@]*))?",
+        text,
     )
     if not found:
-        raise ValueError("It is not a Postgres URL: it should look like postgresql://user:password@host/database.")
+        raise ValueError(f"It does not look like postgresql://user:password@host/database; {ESCAPES}.")
     credentials, _, hosts = found["authority"].rpartition("@")
     user, _, password = credentials.partition(":")
     query = dict(parse_qsl((found["query"] or "").replace("+", "%2B"), keep_blank_values=True))
-    for name in sorted(query.keys() - set(PARAMETERS.split())):
-        raise ValueError(f"Postgres clients do not know the parameter {name}: take it out of the URL.")
+    refuse_unknown_parameters(query)
     addresses = [address(text) for text in hosts.split(",") if text]
     if query.get("sslmode", "prefer") not in TLS_MODES:
         raise ValueError(f"Its sslmode is none of {', '.join(TLS_MODES)}.")
@@ -74,11 +80,29 @@ def parse(database_url: SecretStr) -> URL:
     return url
 
 
+def refuse_what_cannot_be_decoded(text: str) -> None:
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("It holds percent-encoded bytes that are not UTF-8.") from None
+    if "\0" in decoded:
+        raise ValueError("It holds %00, which Postgres does not take.")
+
+
+def refuse_unknown_parameters(query: Mapping[str, str]) -> None:
+    unknown = query.keys() - set(PARAMETERS.split())
+    # Beside a password, an unknown name may be the rest of it, behind an & that should be %26.
+    if unknown and not any("password" in name for name in query):
+        raise ValueError(f"Postgres clients do not know the parameter {min(unknown)}: take it out of the URL.")
+    if unknown:
+        raise ValueError("It has a parameter that Postgres clients do not know; in a password, write & as %26.")
+
+
 def address(text: str) -> tuple[str, int | None]:
     """A host, an IPv6 address in brackets or a percent-encoded socket folder, and its port."""
-    found = re.fullmatch(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>\d*))?", text)
+    found = re.fullmatch(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>[0-9]*))?", text)
     if not found or int(found["port"] or 1) not in range(1, 65536):
-        raise ValueError("Its host or port is malformed; in a password, write @ as %40, / as %2F and : as %3A.")
+        raise ValueError(f"Its host or port is malformed; {ESCAPES}.")
     return found["ipv6"] or unquote(found["host"]), int(found["port"]) if found["port"] else None
 
 
