@@ -8,6 +8,7 @@ from jinja2.ext import Extension
 
 from cloudrun_postgres_template.answers import AnswersContext
 from cloudrun_postgres_template.names import account, image, shortened, slug
+from cloudrun_postgres_template.origin import origin
 from cloudrun_postgres_template.text import markdown, quoted
 from cloudrun_postgres_template.unasync import unasync
 
@@ -28,5 +29,6 @@ class Service(Extension):
             slug=slug,
             quoted=quoted,
             markdown=markdown,
+            origin=origin,
             unasync=unasync,
         )
