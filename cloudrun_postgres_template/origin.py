@@ -29,7 +29,7 @@ def origin(answers: Mapping[str, Any]) -> str:
     template is no clone of its own, its origin is a folder of this machine, or git is missing.
     """
     record = {
-        "template": public_url(git("config", "--get", "remote.origin.url") or ""),
+        "template": public_url(git("config", "--local", "--get", "remote.origin.url") or ""),
         "version": tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
         "commit": git("rev-parse", "HEAD"),
         "answers": {question: answers[question] for question in QUESTIONS},
@@ -49,10 +49,8 @@ def public_url(url: str) -> str | None:
 
 def git(*arguments: str) -> str | None:
     """What git says about the template's clone, or None where it says nothing."""
-    folder = TEMPLATE / ".git"
-    if not folder.exists():
-        return None
-    command = ["git", f"--git-dir={folder}", *arguments]
+    # Its own repository by name: not the one around the template, nor the one that git names to its hooks.
+    command = ["git", f"--git-dir={TEMPLATE / '.git'}", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=GIT_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):

@@ -81,7 +81,7 @@ class Scene:
 
     def render(self, template: Path, output: Path, answers: Mapping[str, str], **environment: str) -> Path:
         """Render as a person does who types these answers, and takes the default of every other question."""
-        table = json.loads((template / "cookiecutter.json").read_text())
+        table = json.loads((self.folder / template / "cookiecutter.json").read_text())
         questions = [(name, default) for name, default in table.items() if not name.startswith("_")]
         typed = "".join(f"{typed_answer(answers.get(name), default)}\n" for name, default in questions)
         command = [sys.executable, "-m", "cookiecutter", "--output-dir", str(output), str(template)]
@@ -102,7 +102,7 @@ def typed_answer(answer: str | None, default: str | list[str]) -> str:
 
 @dataclass(frozen=True)
 class History:
-    """The repository, at its newer commit, and its commits: the older one has the tag v1, the newer one v2."""
+    """The repository, at its newer commit, and its commits. Tags are v1 for the older and v2 for the newer one."""
 
     repository: Path
     #: From before a service knew what made it.
@@ -139,6 +139,7 @@ def make_history(
     add_questions(repository, {"team": "Platform"})
     new = scene.commit(repository, "new")
     scene.must(repository, "git", "tag", "v2")
+    scene.must(repository, "git", "branch", "next")
     return History(repository, oldest, old, new, old_checkout)
 
 

@@ -84,6 +84,11 @@ def test_linked_work_tree_has_its_own_commit(scene: Scene, template: Path) -> No
     assert record_of(scene, scene.folder / "linked")["commit"] == first
 
 
+def test_template_given_by_a_relative_path_has_its_commit(scene: Scene, template: Path) -> None:
+    commit = scene.commit(template)
+    assert record_of(scene, template.relative_to(scene.folder))["commit"] == commit
+
+
 def test_path_of_this_machine_is_not_recorded(scene: Scene, template: Path) -> None:
     scene.commit(template)
     scene.must(scene.folder, "git", "clone", "--quiet", str(template), "clone")
