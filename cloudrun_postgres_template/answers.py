@@ -13,7 +13,7 @@ from jinja2 import Environment
 from jinja2.runtime import Context
 
 from cloudrun_postgres_template.refusals import refuse_unfit_answers
-from cloudrun_postgres_template.tables import QUESTIONS, TABLES
+from cloudrun_postgres_template.tables import questions, tables
 
 
 class AnswersContext(Context):
@@ -33,13 +33,13 @@ class AnswersContext(Context):
 
 def checked(answers: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The answers as text, with the template's own tables."""
-    texts = {question: as_text(answers[question]) for question in QUESTIONS if question in answers}
+    texts = {question: as_text(answers[question]) for question in questions() if question in answers}
     # Where a text is wanted, cookiecutter takes a list for choices, and asks or takes the first.
     lists = {
         question: given[question] for question in texts if is_text(question) and isinstance(given.get(question), list)
     }
     refuse_unfit_answers(texts | lists)
-    return {**answers, **texts, **TABLES}
+    return {**answers, **texts, **tables()}
 
 
 def as_text(answer: object) -> object:
@@ -50,4 +50,4 @@ def as_text(answer: object) -> object:
 
 def is_text(question: str) -> bool:
     """Whether it is answered by a text and not by a choice."""
-    return isinstance(QUESTIONS[question], str)
+    return isinstance(questions()[question], str)

@@ -5,12 +5,11 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from cloudrun_postgres_template.tables import QUESTIONS
+from cloudrun_postgres_template.tables import FILE, questions
 
-TEMPLATE = Path(__file__).parent.parent
+TEMPLATE = FILE.parent
 
 #: Seconds that git may take. It reads two small files.
 GIT_TIMEOUT = 10
@@ -32,7 +31,7 @@ def origin(answers: Mapping[str, Any]) -> str:
         "template": public_url(git("config", "--local", "--get", "remote.origin.url") or ""),
         "version": tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
         "commit": git("rev-parse", "HEAD"),
-        "answers": {question: answers[question] for question in QUESTIONS},
+        "answers": {question: answers[question] for question in questions()},
     }
     return json.dumps(record, ensure_ascii=False, indent=2)
 

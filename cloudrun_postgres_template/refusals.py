@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from cookiecutter.exceptions import FailedHookException
 
-from cloudrun_postgres_template.tables import QUESTIONS, TABLES
+from cloudrun_postgres_template.tables import questions, tables
 
 LONGEST_TEXT = 120
 
@@ -46,7 +46,7 @@ def refuse_unfit_answers(answers: Mapping[str, Any]) -> None:
     Raises:
         FailedHookException: says which answer, and what to answer instead.
     """
-    for question in QUESTIONS:
+    for question in questions():
         if question in answers:
             refuse_unfit_answer(question, answers[question])
     if "framework" in answers and "driver" in answers:
@@ -56,7 +56,7 @@ def refuse_unfit_answers(answers: Mapping[str, Any]) -> None:
 def refuse_unfit_answer(question: str, answer: object) -> None:
     if not isinstance(answer, str):
         refuse(f"{question} is {shown(answer)}, which is no text: give it one line of text, in quotation marks.")
-    if isinstance(QUESTIONS[question], list):
+    if isinstance(questions()[question], list):
         refuse_unknown_choice(question, answer)
     elif question in PATTERNS:
         refuse_unfit_name(question, answer)
@@ -65,7 +65,7 @@ def refuse_unfit_answer(question: str, answer: object) -> None:
 
 
 def refuse_unknown_choice(question: str, answer: str) -> None:
-    *others, last = QUESTIONS[question]
+    *others, last = questions()[question]
     if answer not in [*others, last]:
         refuse(f"{question} {shown(answer)} is no choice: take {', '.join(others)} or {last}.")
 
@@ -87,8 +87,8 @@ def refuse_unfit_text(question: str, text: str) -> None:
 
 
 def refuse_combination(framework: str, driver: str) -> None:
-    drivers = TABLES["_drivers"]
-    row = TABLES["_frameworks"][framework]
+    drivers = tables()["_drivers"]
+    row = tables()["_frameworks"][framework]
     fitting = [name for name in drivers if drivers[name]["flavour"] in row["flavours"]]
     if driver not in fitting:
         refuse(

@@ -1,16 +1,33 @@
-"""The questions and the tables of cookiecutter.json, as the template has them."""
+"""The questions and the tables of cookiecutter.json, as the template has them now."""
 
 import json
-from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent.parent / "cookiecutter.json"
 
-CONTEXT: Mapping[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 
-#: What the template knows of each choice. One leading underscore: cookiecutter neither asks nor renders it.
-TABLES = {name: table for name, table in CONTEXT.items() if name.startswith("_") and not name.startswith("__")}
+def questions() -> dict[str, Any]:
+    """Each question with its default, or with the list of its choices."""
+    return {name: default for name, default in context().items() if not name.startswith("_")}
 
-#: Each question with its default, or with the list of its choices.
-QUESTIONS = {name: default for name, default in CONTEXT.items() if not name.startswith("_")}
+
+def tables() -> dict[str, Any]:
+    """What the template knows of each choice.
+
+    The names have one leading underscore: cookiecutter asks for no such value, and renders none.
+    """
+    return {name: table for name, table in context().items() if name.startswith("_") and not name.startswith("__")}
+
+
+def context() -> dict[str, Any]:
+    # cruft checks two commits out, one after the other, and renders both in one process.
+    return read(FILE.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def read(modified: int) -> dict[str, Any]:
+    """The file's content, read again when it was modified."""
+    content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return content

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from cloudrun_postgres_template.names import shortened
 from cloudrun_postgres_template.refusals import refuse_unfit_answers
-from cloudrun_postgres_template.tables import QUESTIONS
+from cloudrun_postgres_template.tables import questions
 from cloudrun_postgres_template.text import markdown
 from combinations import FRAMEWORKS, REFUSED, SUPPORTED, TEMPLATE, Combination
 
@@ -55,7 +55,7 @@ def cookiecutter(output: Path, *arguments: str, typed: str | None = None) -> sub
 
 def type_answers(output: Path, **answers: str) -> subprocess.CompletedProcess[str]:
     """Answer these questions and take the default of every other."""
-    return cookiecutter(output, typed="".join(f"{answers.get(question, '')}\n" for question in QUESTIONS))
+    return cookiecutter(output, typed="".join(f"{answers.get(question, '')}\n" for question in questions()))
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], output: Path) -> str:

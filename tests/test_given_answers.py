@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudrun_postgres_template.answers import checked
-from cloudrun_postgres_template.tables import QUESTIONS, TABLES
+from cloudrun_postgres_template.tables import questions, tables
 from combinations import DRIVERS, FRAMEWORKS, SUPPORTED, TEMPLATE, BakedProject
 from conftest import Bake
 
-TEXTS = [question for question, default in QUESTIONS.items() if isinstance(default, str)]
-CHOICES = [question for question, default in QUESTIONS.items() if isinstance(default, list)]
+TEXTS = [question for question, default in questions().items() if isinstance(default, str)]
+CHOICES = [question for question, default in questions().items() if isinstance(default, list)]
 
 #: What YAML makes of `yes`, of nothing, of [a, b] and of {a: b}.
 NO_TEXT: list[Any] = [True, False, None, ["one", "two"], [], {"one": "two"}, {}]
@@ -80,7 +80,7 @@ PRIVATE = ["_drivers", "_frameworks", "_pooling_strategies", "_endpoints", "_pip
 
 
 def test_every_table_is_known_to_these_tests() -> None:
-    assert {*PRIVATE, "_extensions"} == set(TABLES)
+    assert {*PRIVATE, "_extensions"} == set(tables())
 
 
 # Cookiecutter itself ends with a traceback where the argument's name is that of a list: _requirements, _extensions.
@@ -163,7 +163,7 @@ def test_replay_brings_in_answers_only(
 
 
 @pytest.mark.parametrize("answer", [*NO_TEXT, "", "x" * 200, "../two\nlines"], ids=json.dumps)
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", questions())
 def test_replay_of_an_answer_that_does_not_fit_is_refused(
     tmp_path: Path, replayable: Mapping[str, Any], question: str, answer: Any
 ) -> None:
@@ -191,7 +191,7 @@ def test_file_of_the_documentation_can_be_replayed(tmp_path: Path) -> None:
     file = tmp_path / "replay.json"
     file.write_text(example)
     command: list[str | Path] = [sys.executable, "-m", "cookiecutter", "--replay-file", file, "-o", tmp_path, TEMPLATE]
-    missing = len(QUESTIONS) - len(json.loads(example)["cookiecutter"])
+    missing = len(questions()) - len(json.loads(example)["cookiecutter"])
     done = subprocess.run(command, input="\n" * missing, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "asyncpg" in (tmp_path / "notes-service" / "pyproject.toml").read_text()
@@ -202,7 +202,7 @@ ANSWERS = st.fixed_dictionaries(
     {},
     optional={
         question: JSON | (st.sampled_from(default) if isinstance(default, list) else st.just(default))
-        for question, default in QUESTIONS.items()
+        for question, default in questions().items()
     },
 )
 
@@ -211,10 +211,10 @@ ANSWERS = st.fixed_dictionaries(
 def test_answers_are_fitting_text_or_refused(answers: dict[str, Any], given: dict[str, Any]) -> None:
     with suppress(FailedHookException):
         fitting = checked({**answers, "_drivers": "other", "_template": "kept"}, given)
-        assert {name: fitting[name] for name in TABLES} == TABLES
+        assert {name: fitting[name] for name in tables()} == tables()
         assert fitting["_template"] == "kept"
         assert all(isinstance(fitting[question], str) for question in answers)
-        assert all(fitting[question] in QUESTIONS[question] for question in CHOICES if question in answers)
+        assert all(fitting[question] in questions()[question] for question in CHOICES if question in answers)
         if {"framework", "driver"} <= answers.keys():
             assert DRIVERS[fitting["driver"]]["flavour"] in FRAMEWORKS[fitting["framework"]]["flavours"]
 

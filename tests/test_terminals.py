@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudrun_postgres_template.tables import QUESTIONS
+from cloudrun_postgres_template.tables import questions
 from combinations import SUPPORTED, TEMPLATE, BakedProject
 from conftest import Bake
 
@@ -92,7 +92,7 @@ def test_answers_typed_in_a_terminal_render_a_service(tmp_path: Path) -> None:
     command: list[str | Path] = [sys.executable, "-m", "cookiecutter", "--output-dir", tmp_path, TEMPLATE]
     with subprocess.Popen(command, stdin=keyboard, stdout=keyboard, stderr=keyboard) as process:
         os.close(keyboard)
-        answers = ["Grüße {{ 7 * 7 }} 日本", "greetings", *[""] * (len(QUESTIONS) - 2)]
+        answers = ["Grüße {{ 7 * 7 }} 日本", "greetings", *[""] * (len(questions()) - 2)]
         os.write(screen, "".join(f"{answer}\n" for answer in answers).encode())
         shown = b""
         # Linux ends the reading of a terminal that nobody has open with an error.
