@@ -107,7 +107,7 @@ class Cloud:
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a script of the service in this cloud."""
         return subprocess.Popen(
-            [self.service / "deploy" / script, *arguments],
+            ["bash", self.service / "deploy" / script, *arguments],
             env=os.environ | {"PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}"} | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -496,7 +496,7 @@ def test_trigger_of_another_repository_is_not_passed_over(bake: Bake, tmp_path: 
 def test_pipeline_before_the_first_release_is_told_to_wait(cloud: Cloud) -> None:
     done = cloud.run("bootstrap.sh", "pipeline", "owner/repository")
     assert done.returncode == 1
-    assert "make the first release with deploy/deploy.sh" in done.stderr
+    assert "make the first release with: bash deploy/deploy.sh" in done.stderr
     assert len(cloud.calls()) == 1
 
 

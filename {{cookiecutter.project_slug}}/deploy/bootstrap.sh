@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Prepares the Google Cloud project. What is there already stays as it is, so running it again is safe.
 #
-#   deploy/bootstrap.sh [--dry-run]                              before the first release
-#   deploy/bootstrap.sh [--dry-run] pipeline OWNER/REPOSITORY    after it: {{ cookiecutter._pipelines[cookiecutter.pipeline].name }} may release
-#   deploy/bootstrap.sh [--dry-run] secret DATABASE_URL          when it changed; or DATABASE_DIRECT_URL
-#   deploy/bootstrap.sh [--dry-run] secret API_KEY               a secret of your own, new or changed, for the service
+#   bash deploy/bootstrap.sh [--dry-run]                              before the first release
+#   bash deploy/bootstrap.sh [--dry-run] pipeline OWNER/REPOSITORY    after it: {{ cookiecutter._pipelines[cookiecutter.pipeline].name }} may release
+#   bash deploy/bootstrap.sh [--dry-run] secret DATABASE_URL          when it changed; or DATABASE_DIRECT_URL
+#   bash deploy/bootstrap.sh [--dry-run] secret API_KEY               a secret of your own, new or changed, for the service
 #
 # Secrets are typed at the terminal: they are in no argument, no file and no history.
 set -euo pipefail
@@ -44,13 +44,13 @@ prepare_project() {
   grant_reading "$service_account" "$url_secret"
   grant_reading "$migrate_account" "$url_secret"
   grant_reading "$migrate_account" "$direct_url_secret"
-  say "The project is ready for deploy/deploy.sh."
+  say "The project is ready. Make the first release: bash deploy/deploy.sh"
 }
 
 prepare_pipeline() {
   [[ $1 =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]] || fail "$1 is no repository: it should look like OWNER/REPOSITORY."
   run gcloud run services describe "$service" "${in_region[@]}" --format=none ||
-    fail "The pipeline gets rights to the service, which is not there yet: make the first release with deploy/deploy.sh."
+    fail "The pipeline gets rights to the service, which is not there yet: make the first release with: bash deploy/deploy.sh"
   account "$pipeline_account" "Releases $service"
   connect_repository "$1"
   grant_releases

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Releases what is in this folder, or takes the last release back.
 #
-#   deploy/deploy.sh [--dry-run] [--steps 10,50] [--pause 60] [--image IMAGE@sha256:DIGEST]
-#   deploy/deploy.sh [--dry-run] build
-#   deploy/deploy.sh [--dry-run] rollback
+#   bash deploy/deploy.sh [--dry-run] [--steps 10,50] [--pause 60] [--image IMAGE@sha256:DIGEST]
+#   bash deploy/deploy.sh [--dry-run] build
+#   bash deploy/deploy.sh [--dry-run] rollback
 #
 # A release builds and pushes the image, runs the migrations, deploys a revision without traffic, asks its /ready, and
 # then moves the traffic to it: at once, or by --steps in percent with --pause seconds and another look between them.
@@ -65,7 +65,7 @@ read_pause() {
 }
 
 read_image() {
-  [[ $1 =~ ^[^@]+@sha256:[0-9a-f]{64}$ ]] || fail "--image takes an image by its digest, as deploy/deploy.sh build prints it."
+  [[ $1 =~ ^[^@]+@sha256:[0-9a-f]{64}$ ]] || fail "--image takes an image by its digest, as this prints it: bash deploy/deploy.sh build"
   image_by_digest=$1
 }
 
