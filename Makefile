@@ -9,7 +9,7 @@ PARALLEL := --numprocesses 4 --dist worksteal
 .PHONY: help new test test-all test-container check clean
 
 help: ## Show this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' Makefile
 
 new: .venv/group-new ## Render a service next to this checkout; ARGS="driver=asyncpg" answers, OUTPUT=folder puts it elsewhere
 	@test -t 0 || options=--no-input; $(BIN)/cookiecutter $$options --output-dir "$(OUTPUT)" . $(ARGS)

@@ -1,7 +1,10 @@
 """What git, the umask and the place of a folder do to the template and to a service."""
 
+import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,50 @@ def test_template_checked_out_on_windows_renders_no_carriage_return(template_on_
 def test_service_checked_out_on_windows_has_no_carriage_return(bake: Bake, tmp_path: Path) -> None:
     repository = committed(shutil.copytree(bake(SUPPORTED[0]).path, tmp_path / "service"))
     assert not with_carriage_returns(cloned_as_on_windows(repository, tmp_path / "checkout"))
+
+
+#: A name with what shells and make take apart, and with letters outside ASCII.
+ODD_NAME = "it's a żółw"
+
+
+def path_with(folder: Path) -> str:
+    """A PATH with what this folder has, and with make, a shell and Python, but no uv of this machine."""
+    tools = folder.parent / "tools"
+    tools.mkdir()
+    for name in ("awk", "make", "sh"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    return f"{folder}{os.pathsep}{tools}"
+
+
+def make(service: Path, path: str, target: str) -> str:
+    """What a target of the service prints."""
+    command = ["make", "--silent", target]
+    done = subprocess.run(command, cwd=service, env=os.environ | {"PATH": path}, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_make_finds_uv_in_a_folder_of_any_name(bake: Bake, tmp_path: Path) -> None:
+    service = shutil.copytree(bake(SUPPORTED[0]).path, tmp_path / "service")
+    uv = tmp_path / ODD_NAME / "uv"
+    uv.parent.mkdir()
+    uv.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
+    uv.chmod(0o755)
+    assert make(service, path_with(uv.parent), "run") == "run --quiet python -m dev.run\n"
+
+
+def test_make_installs_uv_for_itself_in_a_folder_of_any_name(bake: Bake, tmp_path: Path) -> None:
+    service = shutil.copytree(bake(SUPPORTED[0]).path, tmp_path / ODD_NAME / "service")
+    make(service, path_with(tmp_path / "none"), ".uv/bin/uv")
+    done = subprocess.run([service / ".uv" / "bin" / "uv", "--version"], capture_output=True, encoding="utf-8")
+    assert done.stdout.startswith("uv ")
+
+
+@pytest.mark.parametrize("makefile", ["template", "service"])
+def test_make_alone_lists_every_target_that_people_call(bake: Bake, tmp_path: Path, makefile: str) -> None:
+    folder = {"template": TEMPLATE, "service": bake(SUPPORTED[0]).path}[makefile]
+    text = (folder / "Makefile").read_text(encoding="utf-8")
+    [phony] = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    listed = [line.split()[0] for line in make(folder, path_with(tmp_path / "none"), "help").splitlines()]
+    assert listed == phony.split()
