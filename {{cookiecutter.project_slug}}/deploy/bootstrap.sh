@@ -28,7 +28,7 @@ main() {
     "secret DATABASE_URL") add_version "$url_secret" DATABASE_URL ;;
     "secret DATABASE_DIRECT_URL") add_version "$direct_url_secret" DATABASE_DIRECT_URL ;;
     secret\ *) own_secret "${arguments[1]}" ;;
-    *) usage && fail "${arguments[*]} is not known: see above." ;;
+    *) usage && fail "${arguments[*]-} is not known: see above." ;;
   esac
   if [[ $dry_run ]]; then say "Nothing was done: this was a dry run."; fi
 }
@@ -86,8 +86,8 @@ secret() {
 # A secret that only the service reads: API_KEY is kept as SERVICE-api-key.
 own_secret() {
   [[ $1 =~ ^[A-Z][A-Z0-9_]*$ ]] || fail "$1 is no name of an environment variable: it should look like API_KEY."
-  local name=${1,,}
-  name=$service-${name//_/-}
+  local name
+  name=$service-$(tr '[:upper:]_' '[:lower:]-' <<<"$1")
   create_unless_found "$name" \
     gcloud secrets describe "$name" "${in_project[@]}" -- \
     gcloud secrets create "$name" "${in_project[@]}" --replication-policy=automatic
@@ -144,8 +144,8 @@ grant_on_account() {
 
 # Create what a first command does not find, with the command after the two hyphens.
 create_unless_found() {
-  local name=$1 describe=()
-  shift
+  local name=$1 describe=("$2")
+  shift 2
   while [[ $1 != -- ]]; do
     describe+=("$1")
     shift
