@@ -38,7 +38,7 @@ UNUSED_URL = "postgresql://user:not-a-real-secret@127.0.0.1:9/none"
 
 #: Run in the image: what is in it, as JSON.
 LISTING = """
-import json, os, re, shutil, sys
+import json, os, re, shutil, stat, sys
 from importlib.metadata import distributions
 files = [os.path.join(folder, name) for folder, _, names in os.walk("/service") for name in names]
 print(json.dumps({
@@ -51,7 +51,9 @@ print(json.dumps({
         for found in distributions(path=[path for path in sys.path if ".venv" in path])
     ),
     "tools": [tool for tool in ("uv", "cc", "gcc", "make", "git") if shutil.which(tool)],
-    "writable": [file for file in files if os.access(file, os.W_OK)],
+    "writable": [
+        file for file in files if not os.path.islink(file) and os.stat(file).st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    ],
 }))
 """
 
@@ -143,6 +145,32 @@ def test_code_is_compiled_and_nobody_may_write_it(listing: dict[str, Any]) -> No
     assert not {path for path in missing if path.startswith(("/service/app", "/service/migrations"))}
     assert len(missing) < 0.01 * len(listing["sources"])
     assert listing["writable"] == []
+
+
+@pytest.fixture(scope="module", params=[0o000, 0o027, 0o077], ids=oct)
+def image_of_umask(
+    request: pytest.FixtureRequest, engine: str, bake: Bake, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Image]:
+    """An image of a check-out whose files have the modes that this umask leaves."""
+    image = Image(engine, bake(COMBINATIONS[0]), tmp_path_factory.mktemp("umask"))
+    image.name = f"cookiecutter-test:umask-{request.param:03o}"
+    image.lock()
+    for path in (image.folder, *image.folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~request.param)
+    done = image.build()
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield image
+    image.remove()
+
+
+def test_image_of_a_checkout_with_any_umask_starts_as_any_user(image_of_umask: Image, tmp_path: Path) -> None:
+    with Container(image_of_umask, {"DATABASE_URL": UNUSED_URL}, tmp_path / "service.log") as container:
+        container.wait_until_it_answers()
+
+
+def test_image_of_a_checkout_with_any_umask_has_nothing_that_others_may_write(image_of_umask: Image) -> None:
+    done = image_of_umask.run("python", "-c", LISTING)
+    assert json.loads(done.stdout)["writable"] == []
 
 
 def test_image_says_what_it_is_and_runs_as_a_numbered_user(image: Image, project: BakedProject) -> None:
