@@ -120,3 +120,19 @@ def test_make_alone_lists_every_target_that_people_call(bake: Bake, tmp_path: Pa
     [phony] = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     listed = [line.split()[0] for line in make(folder, path_with(tmp_path / "none"), "help").splitlines()]
     assert listed == phony.split()
+
+
+def test_service_in_a_uv_workspace_has_a_lock_of_its_own_when_it_is_excluded_there(bake: Bake, tmp_path: Path) -> None:
+    """As the README says; the build of the image sees no file above the service's folder."""
+    service = shutil.copytree(bake(SUPPORTED[0]).path, tmp_path / "services" / "notes-service")
+    workspace = '[tool.uv.workspace]\nmembers = ["services/*"]\n'
+    (tmp_path / "pyproject.toml").write_text(workspace, encoding="utf-8")
+    lock(service)
+    assert not (service / "uv.lock").exists(), "The README and the Dockerfile need to say nothing of workspaces."
+    (tmp_path / "pyproject.toml").write_text(f'{workspace}exclude = ["services/notes-service"]\n', encoding="utf-8")
+    lock(service)
+    assert (service / "uv.lock").exists()
+
+
+def lock(service: Path) -> None:
+    subprocess.run([sys.executable, "-m", "uv", "lock", "--quiet"], cwd=service, check=True)

@@ -298,4 +298,5 @@ def test_image_without_a_lock_file_is_refused_with_the_remedy(engine: str, bake:
     assert done.returncode != 0
     # Engines echo the instruction, in which the sentence is quoted.
     said = [line for line in (done.stdout + done.stderr).splitlines() if "echo" not in line]
-    assert any("There is no uv.lock: run 'uv lock' and commit the file it writes." in line for line in said)
+    remedy = "There is no uv.lock: run 'uv lock' (in a uv workspace, exclude this folder first) and commit the file."
+    assert any(remedy in line for line in said)
