@@ -28,6 +28,7 @@ LINTERS = {
     ),
     "Cloud Build schema": (["check-jsonschema", "--builtin-schema", "vendor.cloudbuild"], ["cloudbuild.yaml"]),
     "Compose schema": (["check-jsonschema", "--builtin-schema", "vendor.compose-spec"], ["compose.yaml"]),
+    "Renovate schema": (["check-jsonschema", "--builtin-schema", "vendor.renovate"], ["renovate.json"]),
 }
 
 #: A file that each linter must object to.
@@ -39,6 +40,7 @@ FAULTY = {
     "workflow schema": (".github/workflows/ci.yaml", "on: push\njobs: {a: {steps: 1}}\n"),
     "Cloud Build schema": ("cloudbuild.yaml", "steps: [{script: 1}]\n"),
     "Compose schema": ("compose.yaml", "services: {a: {ports: 1}}\n"),
+    "Renovate schema": ("renovate.json", '{"extends": 1}\n'),
 }
 
 #: As long as answers may be, which is what breaks a line.
@@ -98,6 +100,6 @@ def test_linter_objects_to_a_faulty_file(linter: str) -> None:
     assert findings(linter, frozenset([FAULTY[linter]]))
 
 
-@pytest.mark.parametrize("linter", ["zizmor", "workflow schema"])
-def test_own_workflow_is_without_findings(linter: str) -> None:
+@pytest.mark.parametrize("linter", ["zizmor", "workflow schema", "Renovate schema"])
+def test_own_file_is_without_findings(linter: str) -> None:
     assert not findings(linter, texts_for(linter, TEMPLATE))
