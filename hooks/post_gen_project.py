@@ -1,16 +1,30 @@
-"""Say what to do next.
+"""Leave one pipeline, and say what to do next.
 
 Cookiecutter deletes the service when this script fails, so it must not: whether standard output is closed, full, a pipe
 that nobody reads, or a terminal that lacks a letter of the folder's name.
 """
 
+import json
 import os
 import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-WORDS = f"""
+PIPELINES = json.loads("""{{ cookiecutter._pipelines | tojson }}""")
+PIPELINE = "{{ cookiecutter.pipeline }}"
+
+
+def remove_other_pipelines() -> str:
+    """Remove what `--overwrite-if-exists` left of a service that had another pipeline, and say so."""
+    others = [file for name, row in PIPELINES.items() if name != PIPELINE for file in row["files"]]
+    there = [file for file in others if Path(file).is_file()]
+    for file in there:
+        Path(file).unlink()
+    return f"Removed {' and '.join(there)}, of another pipeline." if there else ""
+
+
+WORDS = f"""{remove_other_pipelines()}
 {{ cookiecutter.project_slug }} is ready; its deploy/README.md leads on to Cloud Run. Next:
 
     cd {shlex.quote(str(Path.cwd()))}

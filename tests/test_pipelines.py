@@ -1,17 +1,19 @@
 """The one choice that decides which files there are."""
 
 import re
+import shutil
+import subprocess
+import sys
+from itertools import permutations
+from pathlib import Path
 
 import pytest
 import yaml
 
-from combinations import CONTEXT, SUPPORTED, TEMPLATE
+from combinations import CONTEXT, SUPPORTED, TEMPLATE, BakedProject
 from conftest import Bake
 
-FILES = {
-    "github_actions": {".github/workflows/ci.yaml", ".github/workflows/deploy.yaml"},
-    "cloud_build": {"cloudbuild.yaml"},
-}
+FILES = {name: set(row["files"]) for name, row in CONTEXT["_pipelines"].items()}
 
 PINNED = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
@@ -22,6 +24,32 @@ def test_only_the_files_of_the_chosen_pipeline_are_there(bake: Bake, pipeline: s
     files = bake(SUPPORTED[0], pipeline).files.keys()
     assert FILES[pipeline] <= files
     assert not others & files
+
+
+@pytest.mark.parametrize(("before", "after"), list(permutations(CONTEXT["pipeline"], 2)))
+def test_service_that_is_rendered_again_with_another_pipeline_keeps_one(
+    bake: Bake, tmp_path: Path, before: str, after: str
+) -> None:
+    service = shutil.copytree(bake(SUPPORTED[0], before).path, tmp_path / "notes-service")
+    own = service / ".github" / "workflows" / "own.yaml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("# The owner's.\n", encoding="utf-8")
+    answers = [f"{question}={answer}" for question, answer in SUPPORTED[0].answers.items()]
+    words = render(tmp_path, "--overwrite-if-exists", *answers, f"pipeline={after}")
+    expected = bake(SUPPORTED[0], after).files | {".github/workflows/own.yaml": "# The owner's.\n"}
+    assert BakedProject(SUPPORTED[0], service).files == expected
+    [line] = [line for line in words.splitlines() if line.startswith("Removed ")]
+    assert all(file in line for file in FILES[before])
+
+
+def test_service_that_is_new_is_told_of_no_other_pipeline(tmp_path: Path) -> None:
+    assert "Removed" not in render(tmp_path)
+
+
+def render(folder: Path, *options: str) -> str:
+    """Render as a person does; what is said afterwards."""
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", str(folder), str(TEMPLATE)]
+    return subprocess.run([*command, *options], capture_output=True, encoding="utf-8", check=True).stdout
 
 
 @pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
