@@ -32,12 +32,14 @@ def microseconds(driver: str, postgres: PostgresServer, folder: Path) -> float:
     """The median of some rounds."""
     combination = Combination("fastapi", "queue_pool", driver)
     project = rendered(combination, folder)
-    source = unasync(STEPS.read_text(), combination.flavour)
+    source = unasync(STEPS.read_text(encoding="utf-8"), combination.flavour)
     url = postgres.direct_url("postgres")
     command = [str(environment(project)), "-c", source]
     settings = service_environment(url, url)
     rounds = [
-        subprocess.run(command, cwd=project.path, env=settings, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            command, cwd=project.path, env=settings, capture_output=True, encoding="utf-8", check=True
+        ).stdout
         for _ in range(ROUNDS)
     ]
     return statistics.median(map(float, rounds))

@@ -92,7 +92,7 @@ def pairs(project: BakedProject, postgres: PostgresServer, folder: Path, rounds:
     postgres.create_database(str(project.combination))
     settings = service_environment(url, url, LOG_LEVEL="INFO")
     migrate(environment(project), project.path, settings)
-    bare = ("-c", WITHOUT_EDGE.read_text())
+    bare = ("-c", WITHOUT_EDGE.read_text(encoding="utf-8"))
     with (
         serving(project, ("-m", "app"), settings, folder / "with") as with_edge,
         serving(project, bare, settings, folder / "without") as without_edge,

@@ -163,12 +163,12 @@ def status_of(start: bytes) -> str:
 
 def family(pid: int) -> list[int]:
     """The process and all below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
     return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def number_in(pid: int, file: str, name: str) -> str:
-    found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE)
+    found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8"), re.MULTILINE)
     assert found
     return found[1]
 
@@ -199,9 +199,9 @@ def serving(name: str) -> Iterator[Server]:
         server = Server(process, port, log)
         try:
             if not wait_until(lambda: process.poll() is not None or server.ask("/health").is_ok, 20):
-                raise RuntimeError(f"{name} does not answer:\n{log.read_text()[-2000:]}")
+                raise RuntimeError(f"{name} does not answer:\n{log.read_text(encoding='utf-8')[-2000:]}")
             if process.poll() is not None:
-                raise RuntimeError(f"{name} did not start:\n{log.read_text()[-2000:]}")
+                raise RuntimeError(f"{name} did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
             yield server
         finally:
             with suppress(ProcessLookupError):
@@ -326,7 +326,7 @@ def leave(server: Server) -> str:
             break
 
     def ended() -> int:
-        return server.log.read_text(errors="replace").count(STREAM_ENDED)
+        return server.log.read_text(errors="replace", encoding="utf-8").count(STREAM_ENDED)
 
     wait_until(lambda: ended() >= left, PATIENCE)
     after = server.ask("/health")

@@ -248,12 +248,12 @@ def stepper(project: BakedProject, servers: Servers) -> Iterator[Stepper]:
     with (
         closing(CountingProxy(servers.port(combination))) as proxy,
         subprocess.Popen(
-            [str(environment(project)), "-c", unasync(STEPS.read_text(), combination.flavour)],
+            [str(environment(project)), "-c", unasync(STEPS.read_text(encoding="utf-8"), combination.flavour)],
             cwd=project.path,
             env=servers.settings(proxy.port),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         ) as process,
     ):
         try:
@@ -343,7 +343,9 @@ def ratios(projects: Sequence[BakedProject], servers: Servers, folder: Path) -> 
 def versions(projects: Sequence[BakedProject], binaries: ServerBinaries, postgres: PostgresServer) -> str:
     """Both servers, Python, SQLAlchemy and the drivers, as they were measured."""
     [[postgres_version]] = postgres.execute("SHOW server_version")
-    pgbouncer = subprocess.run([binaries.pgbouncer, "--version"], capture_output=True, text=True, check=True).stdout
+    pgbouncer = subprocess.run(
+        [binaries.pgbouncer, "--version"], capture_output=True, encoding="utf-8", check=True
+    ).stdout
     found = {f"PostgreSQL {postgres_version.split()[0]}", pgbouncer.splitlines()[0]}
     for project in projects:
         drivers = [requirement.split(">=")[0] for requirement in DRIVERS[project.combination.driver]["requirements"]]
@@ -352,7 +354,7 @@ def versions(projects: Sequence[BakedProject], binaries: ServerBinaries, postgre
             "import json, platform, sys; from importlib.metadata import version; "
             "print(json.dumps({'Python': platform.python_version()} | {name: version(name) for name in sys.argv[1:]}))"
         )
-        output = subprocess.check_output([str(environment(project)), "-c", script, *packages], text=True)
+        output = subprocess.check_output([str(environment(project)), "-c", script, *packages], encoding="utf-8")
         found |= {f"{name} {version}" for name, version in json.loads(output).items()}
     return ", ".join(sorted(found, key=str.lower)) + "."
 

@@ -63,7 +63,9 @@ class Cloud:
         self.commands.mkdir()
         for name in COMMANDS:
             command = self.commands / name
-            command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}" "{folder}" {name} "$@"\n')
+            command.write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}" "{folder}" {name} "$@"\n', encoding="utf-8"
+            )
             command.chmod(0o755)
         self.state: dict[str, Any] = {"there": [], "traffic": [], "fail": []}
         self.log.touch()
@@ -74,12 +76,12 @@ class Cloud:
 
     @property
     def state(self) -> dict[str, Any]:
-        state: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        state: dict[str, Any] = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
         return state
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
-        (self.folder / "state.json").write_text(json.dumps(state))
+        (self.folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
     def serve(self, *traffic: dict[str, object]) -> None:
         """A service that is there already, with these entries of traffic."""
@@ -99,7 +101,7 @@ class Cloud:
         return {entry["tag"]: entry["revisionName"] for entry in self.state["traffic"] if entry.get("tag")}
 
     def calls(self) -> list[Call]:
-        return [Call(**json.loads(line)) for line in self.log.read_text().splitlines()]
+        return [Call(**json.loads(line)) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
     def actions(self) -> list[str]:
         return [call.action for call in self.calls()]
@@ -112,7 +114,7 @@ class Cloud:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,
             preexec_fn=heed_interruptions,
         )

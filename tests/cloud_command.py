@@ -15,10 +15,10 @@ DIGEST = "sha256:" + "5e" * 32
 
 def main(folder: Path, *command: str) -> int:
     call = Call(list(command), piped())
-    with (folder / "calls.jsonl").open("a") as log:
+    with (folder / "calls.jsonl").open("a", encoding="utf-8") as log:
         log.write(json.dumps(vars(call)) + "\n")
-    state = json.loads((folder / "state.json").read_text())
-    calls = [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    calls = [json.loads(line) for line in (folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
     count = sum(Call(**earlier).action == call.action for earlier in calls)
     failures = [fail for fail in state["fail"] if fail["action"] == call.action and fail["from"] <= count < fail["to"]]
     if any(not fail["done"] for fail in failures):
@@ -27,7 +27,7 @@ def main(folder: Path, *command: str) -> int:
         time.sleep(float(call.command[1]))
         return 0
     code = answer(call, state)
-    (folder / "state.json").write_text(json.dumps(state))
+    (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
     return failed(call) if failures else code
 
 

@@ -12,7 +12,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 
 TEMPLATE = Path(__file__).parent.parent
-CONTEXT: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+CONTEXT: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 FRAMEWORKS: dict[str, Any] = CONTEXT["_frameworks"]
 STRATEGIES: dict[str, Any] = CONTEXT["_pooling_strategies"]
 DRIVERS: dict[str, Any] = CONTEXT["_drivers"]
@@ -73,7 +73,7 @@ def frameworks_in_turn() -> list[Combination]:
 def connect_args(driver: str, endpoint: str) -> str:
     """The source of the connect arguments of this driver at this endpoint."""
     part = DRIVERS[driver]["connect_args"][endpoint]
-    return (TEMPLATE / "templates" / "connect_args" / f"{part}.py").read_text()
+    return (TEMPLATE / "templates" / "connect_args" / f"{part}.py").read_text(encoding="utf-8")
 
 
 #: The drivers' arguments against named prepared statements.
@@ -125,14 +125,14 @@ class BakedProject:
     def files(self) -> dict[str, str]:
         """The text of each file by its path."""
         return {
-            str(file.relative_to(self.path)): file.read_text()
+            file.relative_to(self.path).as_posix(): file.read_text(encoding="utf-8")
             for file in sorted(self.path.rglob("*"))
             if file.is_file()
-            and not re.search(r"(^|/)(\.venv|\w*_cache|__pycache__|uv\.lock)", str(file.relative_to(self.path)))
+            and not re.search(r"(^|/)(\.venv|\w*_cache|__pycache__|uv\.lock)", file.relative_to(self.path).as_posix())
         }
 
     def read(self, path: str) -> str:
-        return (self.path / path).read_text()
+        return (self.path / path).read_text(encoding="utf-8")
 
 
 def rendered(combination: Combination, folder: Path) -> BakedProject:

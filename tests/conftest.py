@@ -21,7 +21,9 @@ def nobody_s_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Cookiecutter neither reads the configuration of the person who tests nor replaces what he can replay."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     configuration = folder / "configuration.yaml"
-    configuration.write_text(json.dumps({"replay_dir": str(folder), "cookiecutters_dir": str(folder)}))
+    configuration.write_text(
+        json.dumps({"replay_dir": str(folder), "cookiecutters_dir": str(folder)}), encoding="utf-8"
+    )
     os.environ["COOKIECUTTER_CONFIG"] = str(configuration)
 
 

@@ -64,16 +64,16 @@ class Image:
     def locked(self) -> set[str]:
         """The distributions that the lock file gives the service, which it may share with those for development."""
         command = [sys.executable, "-m", "uv", "export", "--quiet", "--no-dev", "--no-hashes", "--no-annotate"]
-        done = subprocess.run([*command, "--project", self.folder], capture_output=True, text=True, check=True)
+        done = subprocess.run([*command, "--project", self.folder], capture_output=True, encoding="utf-8", check=True)
         return set(re.findall(r"^([a-z0-9-]+)==", done.stdout, re.MULTILINE))
 
     def build(self) -> subprocess.CompletedProcess[str]:
         command = [self.engine, "build", "--tag", self.name, str(self.folder)]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run(command, capture_output=True, encoding="utf-8")
 
     def migrate(self, environment: Mapping[str, str]) -> None:
         """Bring the database up to date as the job on Cloud Run does."""
-        job = yaml.safe_load((self.folder / "deploy" / "migrate-job.yaml").read_text())
+        job = yaml.safe_load((self.folder / "deploy" / "migrate-job.yaml").read_text(encoding="utf-8"))
         [container] = job["spec"]["template"]["spec"]["template"]["spec"]["containers"]
         done = self.run(*container["command"], environment=environment)
         if done.returncode != 0:
@@ -90,7 +90,7 @@ class Image:
 
     def config(self) -> dict[str, Any]:
         command = [self.engine, "image", "inspect", self.name]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
         [image] = json.loads(done.stdout)
         config: dict[str, Any] = image["Config"]
         return config
@@ -102,12 +102,15 @@ class Image:
     def file_bytes(self, name: str) -> int:
         # As root, who may look into every folder.
         command = [*self.run_command({}, "--user=0"), "--entrypoint=python3", name, "-c", FILE_BYTES]
-        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return int(subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout)
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in a container of its own until it ends; the image's own command where none is given."""
         return subprocess.run(
-            [*self.run_command(environment or {}), self.name, *command], capture_output=True, text=True, timeout=120
+            [*self.run_command(environment or {}), self.name, *command],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
         )
 
     def run_command(self, environment: Mapping[str, str], *flags: str) -> list[str]:
@@ -145,13 +148,13 @@ class Container:
 
     def wait_until_it_answers(self) -> None:
         def answers() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
+            assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
             if not accepts_connections(self.port):
                 return False
             with self.client() as client:
                 return client.get("/health").status_code == 200
 
-        assert wait_until(answers), self.log.read_text()
+        assert wait_until(answers), self.log.read_text(encoding="utf-8")
 
     def wait_until_it_listens_no_more(self) -> None:
         assert wait_until(lambda: not accepts_connections(self.port), STOP_TIMEOUT)
@@ -165,14 +168,14 @@ class Container:
 
     def entries(self) -> list[dict[str, Any]]:
         """The log, each line of which must be a JSON object."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
     def resident_memory(self) -> int:
         """Bytes that the container's processes hold; what two of them share counts once in each."""
         command = [self.image.engine, "container", "inspect", "--format", "{{.State.Pid}}", self.name]
-        first = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in (first, *children)]
+        first = int(subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout)
+        children = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="utf-8").split()
+        statuses = [Path(f"/proc/{pid}/status").read_text(encoding="utf-8") for pid in (first, *children)]
         return sum(
             int(line.split()[1]) * 1024 for status in statuses for line in status.splitlines() if "VmRSS" in line
         )

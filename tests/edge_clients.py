@@ -206,5 +206,5 @@ def is_connected(service: LiveService, client: RawClient) -> bool:
     """Whether the service has not closed its end of a client's connection. Only Linux tells."""
     ends = f":{service.process.port:04X}", f":{client.port:04X}"
     established = "01"
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()]
     return any((line[1][-5:], line[2][-5:]) == ends and line[3] == established for line in lines)

@@ -43,7 +43,9 @@ def interpreter(version: str) -> str | None:
     pyenv = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob(f"versions/{version}.*/bin/python"))
     for candidate in filter(None, [on_path, *map(str, pyenv)]):
         # A version manager may put a name on PATH for a version that it then does not run.
-        done = subprocess.run([candidate, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
+        done = subprocess.run(
+            [candidate, "-c", "import sys; print(sys.executable)"], capture_output=True, encoding="utf-8"
+        )
         if done.returncode == 0:
             return done.stdout.strip()
     return None

@@ -145,7 +145,7 @@ def postgres_restarts(stand: Stand, load: Load) -> None:
 
 def postgres_crashes(stand: Stand, load: Load) -> None:
     """The immediate shutdown: sessions end without a word, and the next start recovers what was committed."""
-    os.kill(int((stand.postgres.data / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+    os.kill(int((stand.postgres.data / "postmaster.pid").read_text(encoding="utf-8").split()[0]), signal.SIGQUIT)
     stand.postgres.restart()
 
 
@@ -172,11 +172,11 @@ def pooler_is_full(stand: Stand, load: Load) -> None:
 def role_is_full(stand: Stand, load: Load) -> None:
     """The server takes no connection of the service's role, until it has refused one."""
     log = stand.postgres.folder / "postgres.log"
-    role, refused = Identifier(ROLE), log.read_text().count(ROLE_IS_FULL)
+    role, refused = Identifier(ROLE), log.read_text(encoding="utf-8").count(ROLE_IS_FULL)
     stand.sql(SQL("ALTER ROLE {} CONNECTION LIMIT 0").format(role))
     try:
         stand.end_sessions()
-        until(lambda: log.read_text().count(ROLE_IS_FULL) > refused, "the server refuses a session")
+        until(lambda: log.read_text(encoding="utf-8").count(ROLE_IS_FULL) > refused, "the server refuses a session")
     finally:
         stand.sql(SQL("ALTER ROLE {} CONNECTION LIMIT -1").format(role))
 

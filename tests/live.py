@@ -142,7 +142,7 @@ def starting_owners(
     combination = project.combination
     extra = FRAMEWORKS[combination.framework]["owner_requirements"]
     python = made(interpreter_for(combination), [*requirements_of(project), *extra])
-    text = unasync((OWNER / f"{combination.framework}_async.py").read_text(), combination.flavour)
+    text = unasync((OWNER / f"{combination.framework}_async.py").read_text(encoding="utf-8"), combination.flavour)
     with starting(project, python, postgres, pgbouncer, folder) as start:
 
         def start_owners(**settings: str) -> LiveService:

@@ -27,15 +27,15 @@ class Block:
         file, content = folder / place["path"], self.text[place.end() :]
         if place["how"] is None:
             assert not file.exists(), f"{file} is there already."
-            file.write_text(content)
+            file.write_text(content, encoding="utf-8")
             return True
-        lines = file.read_text().splitlines(keepends=True)
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         [index] = [number for number, line in enumerate(lines) if line.strip().startswith(place["line"])]
         lines[index : index + 1] = [content] if place["how"] == "in place of" else [lines[index], content]
-        file.write_text("".join(lines))
+        file.write_text("".join(lines), encoding="utf-8")
         return True
 
 
 def blocks(readme: Path) -> Iterator[Block]:
-    for found in BLOCK.finditer(readme.read_text()):
+    for found in BLOCK.finditer(readme.read_text(encoding="utf-8")):
         yield Block(found["language"], found["text"])

@@ -164,10 +164,12 @@ class LoggedProcess:
         if self.process is None:
             return []
         process = self.process.pid
-        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        return [
+            int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()
+        ]
 
     def log_text(self) -> str:
-        return self.log.read_text(errors="replace")
+        return self.log.read_text(errors="replace", encoding="utf-8")
 
     def log_tail(self, lines: int = 20) -> str:
         return "\n".join(self.log_text().splitlines()[-lines:])
@@ -323,7 +325,7 @@ class PostgresServer(Server):
             group=self.user,
             extra_groups=None if self.user is None else [],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
         if finished.returncode != 0:
             raise ServerError(f"{Path(command[0]).name} failed:\n{finished.stderr[-2000:]}")
@@ -340,13 +342,13 @@ class PostgresServer(Server):
 
     def _create_cluster(self) -> None:
         password_file = self.folder / "superuser-password"
-        password_file.write_text(SUPERUSER_PASSWORD)
+        password_file.write_text(SUPERUSER_PASSWORD, encoding="utf-8")
         self._run(
             *(self.binaries.initdb, "--pgdata", str(self.data), "--no-sync"),
             *("--encoding", "UTF8", "--locale", "C", "--auth", "scram-sha-256"),
             *("--username", SUPERUSER, "--pwfile", str(password_file)),
         )
-        (self.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        (self.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
         settings = f"""
             listen_addresses = '127.0.0.1'
             port = {self.port}
@@ -358,7 +360,7 @@ class PostgresServer(Server):
             password_encryption = 'scram-sha-256'
             fsync = off
         """
-        with (self.data / "postgresql.conf").open("a") as configuration:
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as configuration:
             configuration.write(settings)
 
 
@@ -388,7 +390,7 @@ class PgBouncer(Server):
         self._process.start(lambda: accepts_connections(self.port))
 
     def log(self) -> str:
-        return self._process.log.read_text()
+        return self._process.log.read_text(encoding="utf-8")
 
     def pooled_url(self, database: str) -> str:
         return provider_url(self.port, database)
@@ -396,7 +398,7 @@ class PgBouncer(Server):
     def _write_configuration(self) -> Path:
         users = self.folder / "users.txt"
         # The password in plain text: PgBouncer needs it to log in to the server by SCRAM itself.
-        users.write_text(f'"{ROLE}" "{ROLE_PASSWORD}"\n')
+        users.write_text(f'"{ROLE}" "{ROLE_PASSWORD}"\n', encoding="utf-8")
         settings = f"""
             [databases]
             * = host=127.0.0.1 port={self.postgres.port}
@@ -418,13 +420,13 @@ class PgBouncer(Server):
             {self._without_prepared_statements()}
         """
         configuration = self.folder / "pgbouncer.ini"
-        configuration.write_text("\n".join(line.strip() for line in settings.splitlines()) + "\n")
+        configuration.write_text("\n".join(line.strip() for line in settings.splitlines()) + "\n", encoding="utf-8")
         return configuration
 
     def _without_prepared_statements(self) -> str:
         """Before 1.21 the setting is unknown and refused; from 1.24 it is on unless turned off."""
         version = subprocess.run(
-            [self.binaries.pgbouncer, "--version"], capture_output=True, text=True, check=True
+            [self.binaries.pgbouncer, "--version"], capture_output=True, encoding="utf-8", check=True
         ).stdout
         found = re.search(r"(\d+)\.(\d+)", version)
         if found is None:

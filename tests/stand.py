@@ -222,21 +222,21 @@ def pooler_at(place: Place, binaries: ServerBinaries, postgres: PostgresServer) 
 def changed(pooler: PgBouncer, **settings: str) -> Iterator[None]:
     """Inside the block the pooler runs with other lines for these settings."""
     configuration = pooler.folder / "pgbouncer.ini"
-    text = configuration.read_text()
+    text = configuration.read_text(encoding="utf-8")
     change_settings(pooler, **settings)
     pooler.restart()
     try:
         yield
     finally:
-        configuration.write_text(text)
+        configuration.write_text(text, encoding="utf-8")
         pooler.restart()
 
 
 def change_settings(pooler: PgBouncer, **settings: str) -> None:
     """Replace the line of each setting; it holds from the next start."""
     configuration = pooler.folder / "pgbouncer.ini"
-    text = configuration.read_text()
+    text = configuration.read_text(encoding="utf-8")
     for name, line in settings.items():
         text, count = re.subn(rf"^{name} = .*$", line, text, flags=re.MULTILINE)
         assert count == 1, f"{configuration} has no setting {name}."
-    configuration.write_text(text)
+    configuration.write_text(text, encoding="utf-8")

@@ -42,7 +42,7 @@ def migrate(python: Path, folder: Path, environment: Mapping[str, str]) -> None:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
     )
     if finished.returncode != 0:
         raise RuntimeError(f"The migrations failed:\n{finished.stdout[-4000:]}")

@@ -61,10 +61,12 @@ class Scene:
 
     def prepare(self) -> None:
         self.home.mkdir(parents=True)
-        (self.home / ".gitconfig").write_text("[user]\nname = Owner\nemail = owner@example.com\n")
+        (self.home / ".gitconfig").write_text("[user]\nname = Owner\nemail = owner@example.com\n", encoding="utf-8")
 
     def run(self, folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=folder, env=self.environment | environment, capture_output=True, text=True)
+        return subprocess.run(
+            command, cwd=folder, env=self.environment | environment, capture_output=True, encoding="utf-8"
+        )
 
     def must(self, folder: Path, *command: str) -> str:
         done = self.run(folder, *command)
@@ -81,13 +83,15 @@ class Scene:
 
     def render(self, template: Path, output: Path, answers: Mapping[str, str], **environment: str) -> Path:
         """Render as a person does who types these answers, and takes the default of every other question."""
-        table = json.loads((self.folder / template / "cookiecutter.json").read_text())
+        table = json.loads((self.folder / template / "cookiecutter.json").read_text(encoding="utf-8"))
         questions = [(name, default) for name, default in table.items() if not name.startswith("_")]
         typed = "".join(f"{typed_answer(answers.get(name), default)}\n" for name, default in questions)
         command = [sys.executable, "-m", "cookiecutter", "--output-dir", str(output), str(template)]
         # Away from this checkout, whose modules Python would take for the template's.
         variables = self.environment | environment
-        done = subprocess.run(command, cwd=self.folder, env=variables, input=typed, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.folder, env=variables, input=typed, capture_output=True, encoding="utf-8"
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         [service] = output.iterdir()
         return service
@@ -157,10 +161,12 @@ def copied_template(folder: Path, kept: Iterable[str] | None = None) -> Path:
 def write(tree: Path, files: Mapping[str, str], content: bytes) -> None:
     for path, text in files.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(text)
+        (tree / path).write_text(text, encoding="utf-8")
     (tree / "handbook" / "picture.bin").write_bytes(content)
 
 
 def add_questions(repository: Path, questions: Mapping[str, str]) -> None:
     file = repository / "cookiecutter.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | dict(questions), indent=2))
+    file.write_text(
+        json.dumps(json.loads(file.read_text(encoding="utf-8")) | dict(questions), indent=2), encoding="utf-8"
+    )

@@ -48,7 +48,7 @@ def cookiecutter(output: Path, *arguments: str, typed: str | None = None) -> sub
     return subprocess.run(
         [sys.executable, "-m", "cookiecutter", *no_input, "--output-dir", output, TEMPLATE, *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         input=typed,
     )
 
@@ -73,9 +73,12 @@ def test_hostile_text_typed_at_a_prompt_renders_a_valid_service(tmp_path: Path, 
     done = type_answers(tmp_path, project_name=text, project_slug="service", description=text)
     assert done.returncode == 0, done.stdout + done.stderr
     service = tmp_path / "service"
-    assert tomllib.loads((service / "pyproject.toml").read_text())["project"]["description"] == text.strip()
+    assert (
+        tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
+        == text.strip()
+    )
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", str(service)]
-    lint = subprocess.run(command, capture_output=True, text=True)
+    lint = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert lint.returncode == 0, lint.stdout
     assert not list(tmp_path.rglob("owned"))
 

@@ -68,7 +68,7 @@ class Check:
     def text(self, url: str) -> str:
         command = [str(self.python), "-m", "app.database.check"]
         settings = service_environment(url, "", DATABASE_WAKE_TIMEOUT="0")
-        done = subprocess.run(command, cwd=self.project.path, env=settings, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.project.path, env=settings, capture_output=True, encoding="utf-8")
         return done.stdout + done.stderr
 
 
@@ -277,7 +277,7 @@ class TrackingPgBouncer(PgBouncer):
 
 @pytest.fixture(scope="module")
 def tracking_pgbouncer(server_binaries: ServerBinaries, postgres: PostgresServer) -> Iterator[PgBouncer]:
-    version = subprocess.run([server_binaries.pgbouncer, "--version"], capture_output=True, text=True).stdout
+    version = subprocess.run([server_binaries.pgbouncer, "--version"], capture_output=True, encoding="utf-8").stdout
     found = re.search(r"(\d+)\.(\d+)", version)
     if not found or (int(found[1]), int(found[2])) < (1, 21):
         pytest.skip("PgBouncer keeps track of prepared statements from version 1.21 on.")
@@ -328,7 +328,7 @@ def quiet_pgbouncer(server_binaries: ServerBinaries, quiet: PostgresServer) -> I
 
 def statements(server: PostgresServer) -> list[str]:
     """How the server was asked in the database, and with which statements, so far."""
-    log = (server.folder / "postgres.log").read_text()
+    log = (server.folder / "postgres.log").read_text(encoding="utf-8")
     return re.findall(rf"^{QUIET}\|LOG:  ((?:statement|execute [^:]+): .*)$", log, re.MULTILINE)
 
 

@@ -43,7 +43,7 @@ class Check:
             env=minimal_environment()
             | {"HOME": str(folder), "DATABASE_URL": url, "DATABASE_WAKE_TIMEOUT": WAKE_TIMEOUT},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
         )
 

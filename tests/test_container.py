@@ -187,7 +187,7 @@ def test_service_listens_on_the_port_that_it_is_given_and_needs_no_database_for_
     for number in range(3):
         with Container(image, {"DATABASE_URL": UNUSED_URL}, tmp_path / f"{number}.log") as container:
             container.wait_until_it_answers()
-            assert f"0.0.0.0:{container.port}" in container.log.read_text()
+            assert f"0.0.0.0:{container.port}" in container.log.read_text(encoding="utf-8")
             ports.add(container.port)
     assert len(ports) == 3
 

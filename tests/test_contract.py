@@ -115,7 +115,7 @@ def test_development_server_has_the_page_unless_told_otherwise(
     bake: Bake, combination: Combination, start: Start, tmp_path: Path, file: str, status: int
 ) -> None:
     copy = Path(shutil.copytree(bake(combination).path, tmp_path / "service"))
-    (copy / ".env").write_text(file)
+    (copy / ".env").write_text(file, encoding="utf-8")
     with start("-m", "dev.run", path=copy).client() as client:
         assert client.get("/docs").status_code == status
 
@@ -126,7 +126,7 @@ def test_document_keeps_what_it_promises(
     """No 5xx, no undocumented status, no violation of a schema, nor any other of schemathesis' checks."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{service.process.url}/openapi.json"]
     options = ["--checks=all", "--max-examples=50", "--generation-deterministic", "--no-color"]
-    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-8000:]
     assert f"Tested: {len(OPERATIONS)}" in done.stdout
     [counts] = re.findall(r"^ +(\d+ generated, \d+ passed.*)$", done.stdout, re.MULTILINE)
@@ -165,7 +165,7 @@ def test_development_server_reloads_and_survives_a_mistake(
 ) -> None:
     copy = Path(shutil.copytree(bake(combination).path, tmp_path / "service"))
     health = copy / "app" / "web" / "health.py"
-    text = health.read_text()
+    text = health.read_text(encoding="utf-8")
     service = start("-m", "dev.run", path=copy)
     with service.client() as client:
 
@@ -176,7 +176,7 @@ def test_development_server_reloads_and_survives_a_mistake(
             return False
 
         assert client.get("/notes").status_code == 200
-        health.write_text(text + "\na_mistake\n")
+        health.write_text(text + "\na_mistake\n", encoding="utf-8")
         assert wait_until(lambda: "name 'a_mistake' is not defined" in service.process.log_tail(200))
-        health.write_text(text.replace('"ok"', '"reloaded"'))
+        health.write_text(text.replace('"ok"', '"reloaded"'), encoding="utf-8")
         assert wait_until(is_reloaded)

@@ -30,15 +30,15 @@ def test_copied_folder_reads_and_writes_in_a_bare_application(
     project = bake(combination)
     shutil.copytree(project.path / "app" / "database", tmp_path / "shop" / "storage")
     (tmp_path / "shop" / "__init__.py").touch()
-    application = (APPLICATIONS / f"{combination.framework}_async.py").read_text()
-    (tmp_path / "shop" / "application.py").write_text(unasync(application, combination.flavour))
+    application = (APPLICATIONS / f"{combination.framework}_async.py").read_text(encoding="utf-8")
+    (tmp_path / "shop" / "application.py").write_text(unasync(application, combination.flavour), encoding="utf-8")
     direct, pooled = postgres.direct_url(orders), pgbouncer.pooled_url(orders)
     done = subprocess.run(
         [environment(project), "-W", "error", "-m", "shop.application"],
         cwd=tmp_path,
         env=service_environment(direct if combination.endpoint == "direct" else pooled, direct),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.stdout == "201 ['tea'] 200\n", done.stdout + done.stderr
     assert not done.stderr

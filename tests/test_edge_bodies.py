@@ -215,7 +215,7 @@ ATTACKS = {
 
 def bytes_of(process: int, name: str) -> int:
     """What the kernel says of a process's memory."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     values = dict(line.split(":", 1) for line in lines)
     return int(values[name].split()[0]) * 1024
 
@@ -346,7 +346,7 @@ def peak(service: LiveService) -> Iterator[Callable[[], int]]:
     before = resident(service)
     for process in service.process.ids():
         # Makes the kernel forget the peak (proc(5)).
-        Path(f"/proc/{process}/clear_refs").write_text("5")
+        Path(f"/proc/{process}/clear_refs").write_text("5", encoding="utf-8")
     yield lambda: sum(bytes_of(process, "VmHWM") for process in service.process.ids()) - before
 
 

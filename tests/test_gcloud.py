@@ -59,12 +59,12 @@ def documented_commands(project: BakedProject) -> Iterator[list[str]]:
 def findings(commands: list[list[str]], folder: Path) -> list[str]:
     """What gcloud itself has against these commands."""
     file = folder / "commands.json"
-    file.write_text(json.dumps([{"command_string": joined(command)} for command in commands]))
+    file.write_text(json.dumps([{"command_string": joined(command)} for command in commands]), encoding="utf-8")
     done = subprocess.run(
         [GCLOUD, "meta", "lint-gcloud-commands", f"--commands-file={file}"],
         env=os.environ | {"CLOUDSDK_CONFIG": str(folder), "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     results = json.loads(done.stdout)
     assert {result["command_string"] for result in results} == {joined(command) for command in commands}
@@ -100,10 +100,12 @@ class RealCloud(Cloud):
     def __init__(self, folder: Path, service: Path, api: RunAPI) -> None:
         super().__init__(folder, service)
         gcloud = self.commands / "gcloud"
-        recorded = gcloud.read_text().splitlines()[-1]
+        recorded = gcloud.read_text(encoding="utf-8").splitlines()[-1]
         # Only a real account has identity tokens.
-        gcloud.write_text(f'#!/bin/sh\n[ "$2" = print-identity-token ] || exec "{GCLOUD}" "$@"\n{recorded}\n')
-        (folder / "access-token").write_text("not-a-real-access-token")
+        gcloud.write_text(
+            f'#!/bin/sh\n[ "$2" = print-identity-token ] || exec "{GCLOUD}" "$@"\n{recorded}\n', encoding="utf-8"
+        )
+        (folder / "access-token").write_text("not-a-real-access-token", encoding="utf-8")
         self.environment = api.environment(str(folder))
 
     def release(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -142,7 +144,7 @@ def test_releases_and_a_rollback_go_through_with_the_real_gcloud(cloud: RealClou
 def test_revision_that_does_not_start_leaves_the_traffic_and_the_way_back(cloud: RealCloud, api: RunAPI) -> None:
     old = {"revisionName": "notes-service-old", "percent": 100}
     older = {"revisionName": "notes-service-older", "tag": "previous"}
-    api.serve(yaml.safe_load((cloud.service / "deploy" / "service.yaml").read_text()), old, older)
+    api.serve(yaml.safe_load((cloud.service / "deploy" / "service.yaml").read_text(encoding="utf-8")), old, older)
     api.starts = False
     done = cloud.release()
     assert done.returncode != 0

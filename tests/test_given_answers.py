@@ -34,7 +34,9 @@ def files_of(folder: Path) -> dict[str, str]:
 def with_configuration(folder: Path, **default_context: Any) -> Path:
     """Render with this configuration of a user; the rendered service."""
     configuration = folder / "configuration.yaml"
-    configuration.write_text(json.dumps({"replay_dir": str(folder), "default_context": default_context}))
+    configuration.write_text(
+        json.dumps({"replay_dir": str(folder), "default_context": default_context}), encoding="utf-8"
+    )
     (folder / "output").mkdir()
     service = cookiecutter(
         str(TEMPLATE), no_input=True, output_dir=str(folder / "output"), config_file=str(configuration)
@@ -63,7 +65,7 @@ def test_configuration_with_something_else_than_text_is_refused(tmp_path: Path, 
 @pytest.mark.parametrize("question", ["project_name", "description"])
 def test_number_in_a_configuration_is_taken_as_text(tmp_path: Path, question: str, number: float) -> None:
     service = with_configuration(tmp_path, **{"project_slug": "service", question: number})
-    assert str(number) in (service / "README.md").read_text()
+    assert str(number) in (service / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("answer", ["unknown", 3.12, True, None, {"one": "two"}], ids=json.dumps)
@@ -115,14 +117,14 @@ def replayable(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     folder = tmp_path_factory.mktemp("replayable")
     with_configuration(folder)
     [kept] = folder.glob("*.json")
-    answers: dict[str, Any] = json.loads(kept.read_text())["cookiecutter"]
+    answers: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))["cookiecutter"]
     return answers
 
 
 def replay(folder: Path, answers: Mapping[str, Any]) -> Path:
     """Render from a file with these answers; the rendered service."""
     file = folder / "replay.json"
-    file.write_text(json.dumps({"cookiecutter": answers}))
+    file.write_text(json.dumps({"cookiecutter": answers}), encoding="utf-8")
     (folder / "output").mkdir()
     return Path(cookiecutter(str(TEMPLATE), replay=str(file), output_dir=str(folder / "output"), accept_hooks=False))
 
@@ -189,12 +191,12 @@ TEXT = st.text(max_size=130)
 def test_file_of_the_documentation_can_be_replayed(tmp_path: Path) -> None:
     [example] = re.findall(r"```json\n(.*)\n```", (TEMPLATE / "docs" / "questions.md").read_text(encoding="utf-8"))
     file = tmp_path / "replay.json"
-    file.write_text(example)
+    file.write_text(example, encoding="utf-8")
     command: list[str | Path] = [sys.executable, "-m", "cookiecutter", "--replay-file", file, "-o", tmp_path, TEMPLATE]
     missing = len(questions()) - len(json.loads(example)["cookiecutter"])
-    done = subprocess.run(command, input="\n" * missing, capture_output=True, text=True)
+    done = subprocess.run(command, input="\n" * missing, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "asyncpg" in (tmp_path / "notes-service" / "pyproject.toml").read_text()
+    assert "asyncpg" in (tmp_path / "notes-service" / "pyproject.toml").read_text(encoding="utf-8")
 
 
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.lists(TEXT) | st.dictionaries(TEXT, TEXT)

@@ -61,10 +61,10 @@ def findings(linter: str, texts: frozenset[tuple[str, str]]) -> str:
         for path, text in texts:
             file = Path(folder) / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+            file.write_text(text, encoding="utf-8")
         files = sorted(path for path, _ in texts)
         command = [str(TOOLS / command[0]), *command[1:], *files]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
     return done.stdout + done.stderr if done.returncode else ""
 
 
@@ -72,7 +72,7 @@ def texts_for(linter: str, folder: Path) -> frozenset[tuple[str, str]]:
     """The files in the folder that the linter reads; none where they are another pipeline's."""
     _, patterns = LINTERS[linter]
     files = {file for pattern in patterns for file in folder.glob(pattern)}
-    return frozenset((str(file.relative_to(folder)), file.read_text()) for file in files)
+    return frozenset((str(file.relative_to(folder)), file.read_text(encoding="utf-8")) for file in files)
 
 
 @each_combination

@@ -523,7 +523,7 @@ BROKEN = [
 @each(FLAVOURS)
 @pytest.mark.parametrize("path", BROKEN)
 def test_import_that_fails_is_one_critical_entry(copied: BakedProject, path: str) -> None:
-    (copied.path / path).write_text("raise ImportError('It is broken here.')\n")
+    (copied.path / path).write_text("raise ImportError('It is broken here.')\n", encoding="utf-8")
     message = critical(run(copied, "-m", "app", folder=copied.path))
     assert message.startswith("The process ends: ImportError: It is broken here.\nTraceback (most recent call last):")
 
@@ -549,7 +549,9 @@ def test_unreadable_env_is_one_critical_entry(copied: BakedProject, how: str, ar
 
 
 def spoil_module(folder: Path) -> None:
-    (folder / "app" / "database" / "driver.py").write_text("raise ImportError('It is broken here.')\n")
+    (folder / "app" / "database" / "driver.py").write_text(
+        "raise ImportError('It is broken here.')\n", encoding="utf-8"
+    )
 
 
 CHECKS: dict[str, Callable[[Path], object]] = {
@@ -579,7 +581,9 @@ REVISION = "revision = {name!r}\ndown_revision = '0001'\n\n\ndef upgrade() -> No
 
 
 def add_migration(folder: Path, name: str, body: str) -> None:
-    (folder / "migrations" / "versions" / f"{name}.py").write_text(REVISION.format(name=name, body=body))
+    (folder / "migrations" / "versions" / f"{name}.py").write_text(
+        REVISION.format(name=name, body=body), encoding="utf-8"
+    )
 
 
 def job(project: BakedProject, *options: str, url: str = "") -> str:
@@ -596,7 +600,7 @@ def test_migration_that_fails_is_one_critical_entry(
 ) -> None:
     add_migration(copied.path, "added", "op.execute('SELECT 1 / 0')")
     versions = copied.path / "migrations" / "versions" / "added.py"
-    versions.write_text(f"from alembic import op\n\n{versions.read_text()}")
+    versions.write_text(f"from alembic import op\n\n{versions.read_text(encoding='utf-8')}", encoding="utf-8")
     # Where the strategy wants a pooled endpoint, a direct URL of no known provider will do.
     message = job(copied, url=postgres.direct_url(database))
     assert "division by zero" in message.splitlines()[0]

@@ -86,7 +86,7 @@ class Upgrade:
             self.process = subprocess.Popen(command, cwd=folder, env=settings, stdout=log, stderr=subprocess.STDOUT)
 
     def output(self) -> str:
-        return self.log.read_text()
+        return self.log.read_text(encoding="utf-8")
 
     def wait_for_output(self, text: str) -> None:
         assert wait_until(lambda: text in self.output()), self.output()
@@ -119,15 +119,17 @@ class Migrated:
         number = len(list(versions.glob("added*.py")))
         after = f"added{number - 1}" if number else "0001"
         text = MIGRATION.format(revision=f"added{number}", after=after, body=indent(body, "    "))
-        (versions / f"added{number}.py").write_text(text)
+        (versions / f"added{number}.py").write_text(text, encoding="utf-8")
 
     def use(self, name: str, models: str) -> None:
         """Write a module of models, in place of what it was, and import it where migrations find all tables."""
-        (self.folder / "app" / f"{name}.py").write_text(models)
+        (self.folder / "app" / f"{name}.py").write_text(models, encoding="utf-8")
         tables = self.folder / "app" / "models.py"
-        text = tables.read_text()
+        text = tables.read_text(encoding="utf-8")
         if f"import {name}" not in text:
-            tables.write_text(text.replace("from app.notes", f"from app import {name}\nfrom app.notes", 1))
+            tables.write_text(
+                text.replace("from app.notes", f"from app import {name}\nfrom app.notes", 1), encoding="utf-8"
+            )
 
     def start(self, *options: str) -> Upgrade:
         """Start an upgrade."""
@@ -137,7 +139,7 @@ class Migrated:
     def must(self, *arguments: str) -> None:
         """Run another command of Alembic, without a warning."""
         command = [str(environment(self.project)), "-W", "error", "-m", "alembic", *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=self.settings, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.folder, env=self.settings, capture_output=True, encoding="utf-8")
         assert done.returncode == 0, done.stdout + done.stderr
 
     def ask(self, query: LiteralString) -> list[Any]:
@@ -502,12 +504,14 @@ class Linted:
 
     def add(self, name: str, body: str, head: str = "") -> None:
         text = MIGRATION.format(revision=name, after="0001", body=indent(body, "    "))
-        (self.folder / "migrations" / "versions" / f"{name}.py").write_text(head + text)
+        (self.folder / "migrations" / "versions" / f"{name}.py").write_text(head + text, encoding="utf-8")
 
     def findings(self) -> list[str]:
         """The lines of the linter that say what it found."""
         command = [str(self.python), "-m", "dev.lint_migrations"]
-        done = subprocess.run(command, cwd=self.folder, env=minimal_environment(), capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.folder, env=minimal_environment(), capture_output=True, encoding="utf-8"
+        )
         assert done.returncode == (1 if done.stdout else 0), done.stderr
         return [line for line in done.stdout.splitlines() if not line.startswith("    ")]
 
@@ -527,7 +531,7 @@ def test_linter_finds_what_each_of_its_rules_is_about(linted: Linted) -> None:
     findings = linted.findings()
     for rule in FAULTY:
         assert any(line.startswith(f"{rule.replace('-', '_')}.py: {rule}: ") for line in findings), rule
-    source = (linted.folder / "dev" / "lint_migrations.py").read_text()
+    source = (linted.folder / "dev" / "lint_migrations.py").read_text(encoding="utf-8")
     assert set(re.findall(r'^    "([a-z-]+)",$', source, re.MULTILINE)) <= FAULTY.keys()
 
 

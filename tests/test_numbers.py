@@ -52,9 +52,9 @@ class Owner:
         shutil.copytree(project.path, self.service)
 
     def change(self, file: str, pattern: str, replacement: str) -> None:
-        text, count = re.subn(pattern, replacement, (self.service / file).read_text())
+        text, count = re.subn(pattern, replacement, (self.service / file).read_text(encoding="utf-8"))
         assert count == 1, f"{file} has {count} places like {pattern}."
-        (self.service / file).write_text(text)
+        (self.service / file).write_text(text, encoding="utf-8")
 
     def findings(self) -> str:
         """What the test says; nothing when it passes."""
@@ -62,7 +62,7 @@ class Owner:
             [self.python, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_deploy.py", "-k", "concurrency or fit"],
             cwd=self.service,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
         assert done.returncode in {0, 1}, done.stdout + done.stderr
         return done.stdout if done.returncode else ""

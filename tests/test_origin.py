@@ -37,7 +37,7 @@ def template(tmp_path: Path) -> Path:
 
 def record_of(scene: Scene, template: Path, **environment: str) -> dict[str, Any]:
     service = scene.render(template, scene.folder / "made", {}, **environment)
-    record: dict[str, Any] = json.loads((service / RECORD).read_text())
+    record: dict[str, Any] = json.loads((service / RECORD).read_text(encoding="utf-8"))
     return record
 
 
@@ -48,7 +48,7 @@ def test_record_has_the_place_the_version_the_commit_and_the_answers(scene: Scen
     answers = record.pop("answers")
     assert record == {
         "template": "https://example.com/owner/template.git",
-        "version": tomllib.loads((TEMPLATE / "pyproject.toml").read_text())["project"]["version"],
+        "version": tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
         "commit": commit,
     }
     assert list(answers) == [question for question in CONTEXT if not question.startswith("_")]

@@ -105,7 +105,7 @@ def test_ruff_finds_nothing(bake: Bake, combination: Combination, command: str) 
         [sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."],
         cwd=bake(combination).path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -205,7 +205,7 @@ def test_no_file_of_the_template_reads_all_three_choices() -> None:
     sources = [*TEMPLATE.glob("{{*/**/*"), *TEMPLATE.glob("templates/**/*")]
     for source in sources:
         if source.is_file() and source.name not in described:
-            read = [choice for choice in choices if re.search(choice, source.read_text())]
+            read = [choice for choice in choices if re.search(choice, source.read_text(encoding="utf-8"))]
             assert len(read) < 3, source
 
 

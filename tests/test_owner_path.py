@@ -45,7 +45,7 @@ class Owned:
             cwd=self.path,
             env=settings | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
 
     def must(self, command: str) -> str:
@@ -79,7 +79,7 @@ def stand_in_for_uv(folder: Path, python: Path) -> None:
     """A `uv run --quiet` that takes the environment of the tests instead of making another."""
     folder.mkdir()
     uv = folder / "uv"
-    uv.write_text(f'#!/bin/sh\nshift 2\ncommand=$1\nshift\nexec "{python.parent}/$command" "$@"\n')
+    uv.write_text(f'#!/bin/sh\nshift 2\ncommand=$1\nshift\nexec "{python.parent}/$command" "$@"\n', encoding="utf-8")
     uv.chmod(0o755)
 
 
@@ -105,14 +105,18 @@ def add_labels(owned: Owned) -> None:
     shutil.copy(RESOURCE / "models.py", labels / "models.py")
     for name in ("queries", "routes"):
         source = f"{name}_async.py" if name == "queries" else f"routes_{owned.combination.framework}_async.py"
-        (labels / f"{name}.py").write_text(unasync((RESOURCE / source).read_text(), flavour))
+        (labels / f"{name}.py").write_text(
+            unasync((RESOURCE / source).read_text(encoding="utf-8"), flavour), encoding="utf-8"
+        )
     models = owned.path / "app" / "models.py"
-    text = models.read_text().replace("    Tag,\n", "    Tag,\n    NoteLabel,\n    Label,\n    Comment,\n")
+    text = models.read_text(encoding="utf-8").replace(
+        "    Tag,\n", "    Tag,\n    NoteLabel,\n    Label,\n    Comment,\n"
+    )
     imported = "from app.labels.models import Comment, Label, NoteLabel\n"
-    models.write_text(text.replace("from app.notes.models", f"{imported}from app.notes.models"))
+    models.write_text(text.replace("from app.notes.models", f"{imported}from app.notes.models"), encoding="utf-8")
     main = owned.path / "app" / "main.py"
-    lines = main.read_text().splitlines()
-    main.write_text("".join(f"{line}\n" for before in lines for line in registered(before)))
+    lines = main.read_text(encoding="utf-8").splitlines()
+    main.write_text("".join(f"{line}\n" for before in lines for line in registered(before)), encoding="utf-8")
 
 
 def registered(line: str) -> list[str]:
@@ -130,7 +134,7 @@ def test_service_passes_its_own_tests(owned: Owned) -> None:
 
 
 def test_migrations_name_types_of_the_database_alone(owned: Owned) -> None:
-    written = [file.read_text() for file in (owned.path / "migrations" / "versions").glob("2*.py")]
+    written = [file.read_text(encoding="utf-8") for file in (owned.path / "migrations" / "versions").glob("2*.py")]
     assert len(written) == 2
     assert not [text for text in written if "sqlmodel" in text or "app." in text]
 
@@ -241,6 +245,6 @@ def test_page_of_the_owners_origin_may_call(client: httpx.Client) -> None:
 def test_missing_secret_is_named_alone(owned: Owned, tmp_path: Path) -> None:
     command = [str(owned.python), "-m", "app"]
     settings = {"PATH": os.environ["PATH"], "PYTHONPATH": str(owned.path), "DATABASE_URL": "postgresql://u@h.invalid/d"}
-    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, encoding="utf-8")
     [line] = done.stdout.splitlines()
     assert json.loads(line)["message"] == "The settings are wrong. API_KEY is not set."

@@ -73,6 +73,6 @@ def test_workflows_start_with_few_permissions_and_queue(bake: Bake) -> None:
 
 def test_actions_are_pinned_to_a_commit(bake: Bake) -> None:
     workflows = [bake(SUPPORTED[0]).read(path) for path in FILES["github_actions"]]
-    workflows.append((TEMPLATE / ".github" / "workflows" / "ci.yaml").read_text())
+    workflows.append((TEMPLATE / ".github" / "workflows" / "ci.yaml").read_text(encoding="utf-8"))
     for workflow in workflows:
         assert len(PINNED.findall(workflow)) == workflow.count("uses:") > 0

@@ -122,7 +122,7 @@ def test_manifests_are_otherwise_what_stands_in_the_files(cloud: Cloud) -> None:
             file = {"services": "service.yaml", "jobs": "migrate-job.yaml"}[call.command[2]]
             sent = call.stdin.replace(f"@{DIGEST}", "").partition("  traffic:\n")[0]
             sent = re.sub(r"^      name: notes-service-\d.*\n", "", sent, flags=re.MULTILINE)
-            assert sent.strip() == (cloud.service / "deploy" / file).read_text().strip()
+            assert sent.strip() == (cloud.service / "deploy" / file).read_text(encoding="utf-8").strip()
 
 
 def test_smoke_test_asks_ready_on_the_tag_with_a_token_that_no_argument_shows(cloud: Cloud) -> None:
@@ -279,7 +279,10 @@ def test_manifest_that_does_not_name_the_image_stops_the_release_before_anything
 ) -> None:
     service = shutil.copytree(cloud.service / "deploy", tmp_path / "service" / "deploy").parent
     manifest = service / "deploy" / "service.yaml"
-    manifest.write_text(manifest.read_text().replace("notes-service/service", "notes-service/elsewhere"))
+    manifest.write_text(
+        manifest.read_text(encoding="utf-8").replace("notes-service/service", "notes-service/elsewhere"),
+        encoding="utf-8",
+    )
     cloud.service = service
     done = cloud.run("deploy.sh")
     assert done.returncode != 0
@@ -308,7 +311,7 @@ def test_smoke_test_waits_for_the_database_and_takes_nothing_but_success(
         # The same command, less patient.
         for flag, value in (("--retry", "3"), ("--retry-delay", "1")):
             command[command.index(flag) + 1] = value
-        done = subprocess.run(command, input=call.stdin, capture_output=True, text=True)
+        done = subprocess.run(command, input=call.stdin, capture_output=True, encoding="utf-8")
     assert (done.returncode == 0) == is_ready
     assert answers.requests[0] == ("/ready", f"Bearer {IDENTITY_TOKEN}")
     assert len(answers.requests) == (3 if is_ready else 4)
@@ -385,7 +388,7 @@ def test_project_is_prepared_with_what_the_manifests_name(cloud: Cloud) -> None:
     made = {(command[at - 1], command[at + 1]) for command in creations if (at := command.index("create"))}
     named = set()
     for file in ("service.yaml", "migrate-job.yaml"):
-        manifest = (cloud.service / "deploy" / file).read_text()
+        manifest = (cloud.service / "deploy" / file).read_text(encoding="utf-8")
         named |= {("service-accounts", name) for name in re.findall(r"serviceAccountName: (.+)@", manifest)}
         named |= {("secrets", name) for name in re.findall(r"secretKeyRef:\s+name: (.+)", manifest)}
     assert made == named
@@ -511,6 +514,6 @@ def test_what_is_no_repository_is_refused(cloud: Cloud, repository: str) -> None
 @pytest.mark.parametrize("script", ["deploy.sh", "bootstrap.sh"])
 def test_help_is_the_comment_at_the_top(cloud: Cloud, script: str) -> None:
     done = cloud.run(script, "--help")
-    top = (cloud.service / "deploy" / script).read_text().partition("\nset -")[0]
+    top = (cloud.service / "deploy" / script).read_text(encoding="utf-8").partition("\nset -")[0]
     assert done.returncode == 0
     assert done.stderr.splitlines() == re.findall(r"^#(?!!) ?(.*)$", top, re.MULTILINE)

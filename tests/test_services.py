@@ -23,7 +23,7 @@ def test_types_are_strict(bake: Bake, combination: Combination) -> None:
         str(project.path / folder) for folder in tomllib.loads(project.read("pyproject.toml"))["tool"]["mypy"]["files"]
     ]
     command = [str(type_checker(project)), "-m", "mypy", "--cache-dir", str(TYPE_CACHE), *files]
-    done = subprocess.run(command, cwd=project.path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=project.path, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -33,7 +33,7 @@ def test_own_tests_pass(bake: Bake, combination: Combination, tmp_path: Path, re
     report = tmp_path / "report.xml"
     command = [str(environment(project)), "-m", "pytest", "-p", "no:cacheprovider", f"--junit-xml={report}"]
     settings = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(command, cwd=project.path, env=settings, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=project.path, env=settings, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
     if combination.endpoint == "pooled" and find_servers():
         assert "behind PgBouncer" in done.stdout

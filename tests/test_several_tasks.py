@@ -32,7 +32,7 @@ def test_session_of_several_tasks_gives_its_connection_back(
         cwd=project.path,
         env=service_environment(url, direct, **settings),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     outcomes = done.stdout.splitlines()

@@ -56,7 +56,7 @@ def test_no_package_that_a_service_needs_has_a_name_like_a_service(bake: Bake, c
     name = tomllib.loads(project.read("pyproject.toml"))["project"]["name"]
     assert name == f"notes-service{SUFFIX}"
     listing = "import importlib.metadata as m, json; print(json.dumps([d.name for d in m.distributions()]))"
-    done = subprocess.run([environment(project), "-c", listing], capture_output=True, text=True, check=True)
+    done = subprocess.run([environment(project), "-c", listing], capture_output=True, encoding="utf-8", check=True)
     packages = json.loads(done.stdout)
     assert "uvicorn" in packages
     assert not [package for package in packages if package.lower().replace("_", "-").endswith(SUFFIX)]
@@ -66,5 +66,5 @@ def test_no_package_that_a_service_needs_has_a_name_like_a_service(bake: Bake, c
 def test_service_with_the_name_of_a_package_locks_that_package(tmp_path: Path, slug: str) -> None:
     project = render(tmp_path, slug)
     uv("lock", "--project", str(project.path))
-    packages = tomllib.loads((project.path / "uv.lock").read_text())["package"]
+    packages = tomllib.loads((project.path / "uv.lock").read_text(encoding="utf-8"))["package"]
     assert [list(package["source"]) for package in packages if package["name"] == slug] == [["registry"]]

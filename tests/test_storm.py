@@ -48,7 +48,7 @@ def serving(project: BakedProject, servers: Servers, folder: Path) -> Iterator[l
     direct = servers.postgres.direct_url(servers.database)
     settings = service_environment(servers.url(combination.endpoint), direct, LOG_LEVEL="WARNING")
     migrate(python, project.path, settings)
-    launcher = unasync(LAUNCHER.read_text(), combination.flavour)
+    launcher = unasync(LAUNCHER.read_text(encoding="utf-8"), combination.flavour)
     processes = [
         ServiceProcess(python, project.path, settings, folder / f"{number}.log", ["-c", launcher])
         for number in range(PROCESSES)
@@ -83,11 +83,11 @@ def broken(project: BakedProject, folder: Path, right: list[str], wrong: str) ->
     copy = BakedProject(project.combination, folder / "service")
     shutil.copytree(project.path, copy.path)
     engine = copy.path / "app" / "database" / "engine.py"
-    text = engine.read_text()
+    text = engine.read_text(encoding="utf-8")
     for part in right:
         assert part in text
         text = text.replace(part, wrong)
-    engine.write_text(text)
+    engine.write_text(text, encoding="utf-8")
     return copy
 
 

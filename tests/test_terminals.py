@@ -102,4 +102,4 @@ def test_answers_typed_in_a_terminal_render_a_service(tmp_path: Path) -> None:
     os.close(screen)
     assert process.returncode == 0, shown.decode()
     assert "make run" in shown.decode()
-    assert (tmp_path / "greetings" / "README.md").read_text().startswith("# Grüße {{ 7 \\* 7 }} 日本\n")
+    assert (tmp_path / "greetings" / "README.md").read_text(encoding="utf-8").startswith("# Grüße {{ 7 \\* 7 }} 日本\n")

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from cloudrun_postgres_template.unasync import unasync
 
 TEMPLATE = Path(__file__).parent.parent
-RUFF = Path(sys.executable).parent / "ruff"
+RUFF = [sys.executable, "-m", "ruff"]
 
 #: Parts of a service, and what the tests and benchmarks run inside a service.
 PARTS = {
-    str(path.relative_to(TEMPLATE)): path.read_text()
+    path.relative_to(TEMPLATE).as_posix(): path.read_text(encoding="utf-8")
     for path in [
         *sorted(TEMPLATE.glob("templates/**/*.py")),
         TEMPLATE / "tests" / "repeat_async.py",
@@ -357,10 +357,10 @@ def test_sync_form_of_a_part_is_python(source: str) -> None:
 
 def test_ruff_finds_the_imports_of_all_parts_sorted(tmp_path: Path) -> None:
     for name, source in PARTS.items():
-        (tmp_path / name.replace("/", "_")).write_text(unasync(source, "sync"))
+        (tmp_path / name.replace("/", "_")).write_text(unasync(source, "sync"), encoding="utf-8")
     first_party = "lint.isort.known-first-party = ['app', 'dev', 'migrations', 'tests']"
     options = ["--isolated", "--no-cache", "--select=I", "--line-length=120", "--config", first_party]
-    run = subprocess.run([RUFF, "check", *options, tmp_path], check=False, capture_output=True, text=True)
+    run = subprocess.run([*RUFF, "check", *options, tmp_path], check=False, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -86,7 +86,7 @@ class Update:
     refused: str
 
     def read(self, path: str) -> str:
-        return (self.service / path).read_text()
+        return (self.service / path).read_text(encoding="utf-8")
 
 
 def update(scene: Scene, service: Path, *arguments: str, **environment: str) -> Update:
@@ -153,15 +153,15 @@ def merged(scene: Scene, history: History, made_before: Path, tmp_path_factory: 
     replace(handbook / "renamed.txt", LINES[0].upper(), "LINE 1 OF THE OWNER\n")
     (handbook / "moved_by_owner.txt").rename(service / "moved.txt")
     (handbook / "removed_by_owner.txt").unlink()
-    (service / "own.txt").write_text("The owner's.\n")
+    (service / "own.txt").write_text("The owner's.\n", encoding="utf-8")
     scene.commit(service)
     return update(scene, service, "--template", str(history.repository))
 
 
 def replace(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1
-    file.write_text(text.replace(old, new))
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_changes_of_the_template_and_the_owner_meet_in_one_file(merged: Update) -> None:
@@ -229,7 +229,7 @@ def conflicting(scene: Scene, history: History, made_before: Path, tmp_path_fact
     service = Path(shutil.copytree(made_before, tmp_path_factory.mktemp("conflicting") / "service"))
     replace(service / "handbook" / "shared.txt", LINES[19], "line 20 of the owner\n")
     (service / "handbook" / "moved_by_owner.txt").unlink()
-    (service / "handbook" / "added.txt").write_text("The owner has a file of this name.\n")
+    (service / "handbook" / "added.txt").write_text("The owner has a file of this name.\n", encoding="utf-8")
     scene.commit(service)
     return update(scene, service, "--template", str(history.repository))
 
@@ -287,20 +287,20 @@ def writing(path: str, text: str = "The owner's.\n", ignored: str = "") -> Calla
 
     def write(scene: Scene, service: Path) -> None:
         (service / path).parent.mkdir(parents=True, exist_ok=True)
-        (service / path).write_text(text)
-        (service / ".git" / "info" / "exclude").write_text(ignored)
+        (service / path).write_text(text, encoding="utf-8")
+        (service / ".git" / "info" / "exclude").write_text(ignored, encoding="utf-8")
 
     return write
 
 
 def staging(scene: Scene, service: Path) -> None:
-    (service / "own.txt").write_text("The owner's.\n")
+    (service / "own.txt").write_text("The owner's.\n", encoding="utf-8")
     scene.must(service, "git", "add", "own.txt")
 
 
 def recording(text: str) -> Callable[[Scene, Path], object]:
     def record(scene: Scene, service: Path) -> None:
-        (service / ".template.json").write_text(text)
+        (service / ".template.json").write_text(text, encoding="utf-8")
         scene.commit(service)
 
     return record
@@ -320,13 +320,13 @@ def stopping_in(*command: str) -> Callable[[Scene, Path], None]:
 
     def stop(scene: Scene, service: Path) -> None:
         scene.must(service, "git", "checkout", "--quiet", "-b", "other")
-        (service / "handbook" / "shared.txt").write_text("one side\n")
+        (service / "handbook" / "shared.txt").write_text("one side\n", encoding="utf-8")
         scene.commit(service)
         scene.must(service, "git", "format-patch", "--quiet", "-1", "--output-directory", "../patches")
         scene.must(service, "git", "checkout", "--quiet", "-")
-        (service / "handbook" / "shared.txt").write_text("other side\n")
+        (service / "handbook" / "shared.txt").write_text("other side\n", encoding="utf-8")
         scene.commit(service)
-        (service / "handbook" / "shared.txt").write_text("later\n")
+        (service / "handbook" / "shared.txt").write_text("later\n", encoding="utf-8")
         scene.commit(service)
         patches = [str(file) for file in (service.parent / "patches").iterdir()]
         words = [word for name in command for word in (patches if name == "PATCH" else [name])]
@@ -338,7 +338,7 @@ def stopping_in(*command: str) -> Callable[[Scene, Path], None]:
 def changing_unseen(scene: Scene, service: Path) -> None:
     """Change a file about which git was told to look away."""
     scene.must(service, "git", "update-index", "--assume-unchanged", "handbook/shared.txt")
-    (service / "handbook" / "shared.txt").write_text("The owner's.\n")
+    (service / "handbook" / "shared.txt").write_text("The owner's.\n", encoding="utf-8")
 
 
 def committing_in_a_sequence(scene: Scene, service: Path) -> None:
@@ -404,7 +404,7 @@ def state(scene: Scene, service: Path) -> tuple[object, ...]:
 
 
 def test_choice_that_is_no_longer_offered_is_refused(scene: Scene, history: History, service: Path) -> None:
-    record = json.loads((service / ".template.json").read_text())
+    record = json.loads((service / ".template.json").read_text(encoding="utf-8"))
     record["answers"]["driver"] = "pg8000"
     recording(json.dumps(record))(scene, service)
     done = update(scene, service, "--template", str(history.repository))
@@ -424,7 +424,7 @@ def test_commit_that_cannot_be_rendered_is_refused_with_its_last_line(
     scene: Scene, history: History, service: Path, tmp_path: Path
 ) -> None:
     broken = Path(shutil.copytree(history.repository, tmp_path / "broken"))
-    (broken / TREE / "broken.txt").write_text("{{ cookiecutter.nothing }}\n")
+    (broken / TREE / "broken.txt").write_text("{{ cookiecutter.nothing }}\n", encoding="utf-8")
     scene.commit(broken)
     before = state(scene, service)
     done = update(scene, service, "--template", str(broken))
@@ -480,7 +480,7 @@ def test_recorded_url_is_enough(scene: Scene, history: History, tmp_path: Path) 
     scene.must(clone, "git", "checkout", "--quiet", "v1")
     scene.must(clone, "git", "remote", "set-url", "origin", url.replace("example", "owner:secret@example"))
     service = scene.render(clone, tmp_path / "made", {})
-    assert json.loads((service / ".template.json").read_text())["template"] == url
+    assert json.loads((service / ".template.json").read_text(encoding="utf-8"))["template"] == url
     scene.commit(service)
     instead = ("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", f"url.{history.repository}.insteadOf")
     done = update(scene, service, **dict(instead), GIT_CONFIG_VALUE_0=url)
@@ -539,7 +539,7 @@ def test_neighbours_in_a_monorepo_are_left_alone(
 
 
 def test_new_file_comes_also_where_the_owner_ignores_its_name(scene: Scene, history: History, service: Path) -> None:
-    (service / ".git" / "info" / "exclude").write_text("area\n")
+    (service / ".git" / "info" / "exclude").write_text("area\n", encoding="utf-8")
     update(scene, service, "--template", str(history.repository))
     assert "area/added.txt" in scene.must(service, "git", "diff", "--staged", "--name-only").splitlines()
 
@@ -570,8 +570,8 @@ def test_configuration_and_saved_answers_of_the_person_are_not_used(
     home = tmp_path / "home"
     shutil.copytree(scene.home, home, ignore=shutil.ignore_patterns(".cookiecutter*"))
     (home / ".cookiecutter_replay").mkdir()
-    (home / ".cookiecutter_replay" / "template.json").write_text("The person's.")
-    (home / ".cookiecutterrc").write_text('default_context: {description: "Of the configuration."}\n')
+    (home / ".cookiecutter_replay" / "template.json").write_text("The person's.", encoding="utf-8")
+    (home / ".cookiecutterrc").write_text('default_context: {description: "Of the configuration."}\n', encoding="utf-8")
     before = contents(home)
     done = update(scene, service, "--template", str(history.repository), HOME=str(home))
     assert done.code == DONE, done.refused
@@ -590,7 +590,7 @@ def test_repository_of_a_git_hook_is_not_touched(scene: Scene, history: History,
 
 @pytest.mark.parametrize("python", interpreters())
 def test_update_runs_on_the_oldest_python_and_the_newest(scene: Scene, service: Path, python: str) -> None:
-    done = subprocess.run([python, "-m", "dev.update", "--help"], cwd=service, capture_output=True, text=True)
+    done = subprocess.run([python, "-m", "dev.update", "--help"], cwd=service, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert "question=answer" in done.stdout
 
@@ -602,9 +602,11 @@ def test_make_update_brings_its_own_cookiecutter(scene: Scene, whole: History, t
     # With the uv of the tests and the real home, where uv keeps what it downloaded; without what make hands down.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     environment = inherited | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=service, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=service, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((service / ".template.json").read_text())["answers"]["description"] == "Keeps tags."
+    assert (
+        json.loads((service / ".template.json").read_text(encoding="utf-8"))["answers"]["description"] == "Keeps tags."
+    )
     assert not (service / ".venv").exists()
 
 
@@ -612,15 +614,15 @@ def test_cruft_creates_checks_and_updates_a_service_too(scene: Scene, history: H
     cruft = str(made(sys.executable, ["cruft>=2.16"]).parent / "cruft")
     scene.must(tmp_path, cruft, "create", "--no-input", "--checkout", "v1", f"file://{history.repository}")
     [service] = (folder for folder in tmp_path.iterdir() if folder.is_dir())
-    assert json.loads((service / ".template.json").read_text())["commit"] == history.old
+    assert json.loads((service / ".template.json").read_text(encoding="utf-8"))["commit"] == history.old
     scene.commit(service)
     assert scene.run(service, cruft, "check", "--checkout", "v2").returncode
     scene.must(service, cruft, "update", "--skip-apply-ask", "--checkout", "v2")
-    record = json.loads((service / ".template.json").read_text())
+    record = json.loads((service / ".template.json").read_text(encoding="utf-8"))
     assert record["commit"] == history.new
     # cruft renders both commits in one process, which must not keep the questions and tables of the older one.
     assert record["answers"]["team"] == "Platform"
-    assert (service / "handbook" / "added.txt").read_text() == "The template adds it.\n"
+    assert (service / "handbook" / "added.txt").read_text(encoding="utf-8") == "The template adds it.\n"
 
 
 @pytest.mark.rest

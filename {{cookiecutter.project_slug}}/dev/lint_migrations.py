@@ -115,7 +115,7 @@ def lint(script: Script, directory: ScriptDirectory, config: Config) -> Iterator
 def statements(script: Script, directory: ScriptDirectory, config: Config) -> str:
     """The SQL of an upgrade, in the transactions in which migrations/env.py runs it, after what squawk shall ignore."""
     sql = io.StringIO()
-    for rules in IGNORE.findall(Path(script.path).read_text()):
+    for rules in IGNORE.findall(Path(script.path).read_text(encoding="utf-8")):
         sql.write(f"-- squawk-ignore-file {rules}\n")
     with EnvironmentContext(config, directory, as_sql=True) as environment:
         environment.configure(dialect_name="postgresql", literal_binds=True, output_buffer=sql)
@@ -127,7 +127,7 @@ def statements(script: Script, directory: ScriptDirectory, config: Config) -> st
 
 def violations(sql: str) -> list[dict[str, Any]]:
     command = [str(SQUAWK), "--reporter", "json", "--include", ",".join(sorted(RULES))]
-    done = subprocess.run(command, input=sql, capture_output=True, text=True)
+    done = subprocess.run(command, input=sql, capture_output=True, encoding="utf-8")
     if done.returncode not in {NOTHING_FOUND, SOMETHING_FOUND}:
         sys.exit(done.stderr)
     found: list[dict[str, Any]] = json.loads(done.stdout)

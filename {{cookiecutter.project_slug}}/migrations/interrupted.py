@@ -40,7 +40,8 @@ def refuse_invalid_indexes(migration: Path, connection: Connection) -> None:
 def explain(error: DBAPIError, connection: Connection) -> None:
     """Note in the error what to do if it may say that a part of the migration was committed before."""
     migration = migration_of(error)
-    if sqlstate_of(error.orig) in DONE_BEFORE and migration and "autocommit_block" in migration.read_text():
+    done_before = sqlstate_of(error.orig) in DONE_BEFORE
+    if done_before and migration and "autocommit_block" in migration.read_text(encoding="utf-8"):
         error.add_note(
             remedy_for_indexes(migration, connection)
             or f"If an earlier run of {migration.name} was interrupted, the database has a part of it: undo that part,"
@@ -56,7 +57,7 @@ def migration_of(error: DBAPIError) -> Path | None:
 
 def remedy_for_indexes(migration: Path, connection: Connection) -> str:
     """What to do about invalid indexes that this migration names; empty if there are none."""
-    source = migration.read_text()
+    source = migration.read_text(encoding="utf-8")
     invalid = [sql for name, sql in connection.execute(INVALID_INDEXES) if name in source]
     statements = " ".join(f"DROP INDEX CONCURRENTLY {sql};" for sql in invalid)
     sentence = f"{migration.name} was interrupted and has left an invalid index: run {statements} then migrate again."

@@ -46,7 +46,7 @@ def start_alembic(url: str, *arguments: str, folder: Path = PROJECT, **others: s
     command = [sys.executable, "-m", "migrations", *arguments]
     settings = environment(DATABASE_URL=url, DATABASE_DIRECT_URL=url, **others)
     return subprocess.Popen(
-        command, cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
     )
 
 
@@ -58,6 +58,6 @@ def with_migrations(folder: Path, *bodies: str) -> Path:
     for number, body in enumerate(bodies):
         revision = f"added{number}"
         text = MIGRATION.format(revision=revision, after=after, body=indent(body, "    "))
-        (folder / "migrations" / "versions" / f"{revision}.py").write_text(text)
+        (folder / "migrations" / "versions" / f"{revision}.py").write_text(text, encoding="utf-8")
         after = revision
     return folder

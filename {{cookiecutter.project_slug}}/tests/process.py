@@ -38,19 +38,19 @@ class ServiceProcess:
     def wait_until_healthy(self) -> None:
         with self.client() as client:
             for _ in attempts():
-                assert self.process.poll() is None, self.log.read_text()
+                assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
                 with suppress(httpx2.TransportError):
                     client.get("/health")
                     return
 
     def entries(self) -> list[dict[str, Any]]:
         """The log so far."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
     def wait_for_entry(self, text: str) -> None:
         """Return when a line of the log contains this text."""
         for _ in attempts():
-            if text in self.log.read_text():
+            if text in self.log.read_text(encoding="utf-8"):
                 return
 
     def terminate(self) -> None:

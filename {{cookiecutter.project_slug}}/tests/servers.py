@@ -92,7 +92,7 @@ class PgBouncer:
         self.binary = binary
         self.folder = folder
         self.port = free_port()
-        (folder / "pgbouncer.ini").write_text(self.settings(postgres))
+        (folder / "pgbouncer.ini").write_text(self.settings(postgres), encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 

@@ -12,7 +12,7 @@ from tests.settings import PROJECT
 def test_import_of_the_application_needs_no_settings(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", "import app.main"]
     done = subprocess.run(
-        command, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, check=False
+        command, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT)}, capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stderr
 

@@ -24,7 +24,7 @@ SECRET = "not-a-real-secret"
 def check(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "app.database.check", *arguments]
     values = environment(DATABASE_WAKE_TIMEOUT="0", **settings)
-    return subprocess.run(command, cwd=folder, env=values, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=values, capture_output=True, encoding="utf-8", check=False)
 
 
 def check_json(folder: Path, **settings: str) -> Any:
@@ -115,7 +115,7 @@ def test_failure_is_one_sentence_without_a_secret(scheme: str, said: str, tmp_pa
 
 
 def test_import_that_fails_is_in_the_report(tmp_path: Path) -> None:
-    (tmp_path / "sqlalchemy.py").write_text("raise ImportError('It is broken.')")
+    (tmp_path / "sqlalchemy.py").write_text("raise ImportError('It is broken.')", encoding="utf-8")
     report = check_json(tmp_path)
     assert report["facts"] is None
     assert report["error"] == "The check failed. ImportError: It is broken."

@@ -17,9 +17,9 @@ from tests.process import STOP_TIMEOUT
 from tests.settings import PROJECT, environment
 
 DEPLOY = PROJECT / "deploy"
-SERVICE = yaml.safe_load((DEPLOY / "service.yaml").read_text())
-JOB = yaml.safe_load((DEPLOY / "migrate-job.yaml").read_text())
-LIMITS = tomllib.loads((DEPLOY / "limits.toml").read_text())
+SERVICE = yaml.safe_load((DEPLOY / "service.yaml").read_text(encoding="utf-8"))
+JOB = yaml.safe_load((DEPLOY / "migrate-job.yaml").read_text(encoding="utf-8"))
+LIMITS = tomllib.loads((DEPLOY / "limits.toml").read_text(encoding="utf-8"))
 
 REVISION = SERVICE["spec"]["template"]
 TASK = JOB["spec"]["template"]["spec"]["template"]

@@ -32,14 +32,14 @@ def test_each_request_is_one_entry(service: ServiceProcess, service_client: http
     request = entry["httpRequest"]
     assert request.pop("latency").endswith("s")
     assert request == {"requestMethod": "GET", "requestUrl": "/notes/701", "status": 404, "userAgent": "tests"}
-    assert "not-a-real-secret" not in service.log.read_text()
+    assert "not-a-real-secret" not in service.log.read_text(encoding="utf-8")
 
 
 def test_health_is_not_logged(service: ServiceProcess, service_client: httpx2.Client) -> None:
     service_client.get("/health")
     service_client.get("/notes/702")
     assert request_entries(service, "/notes/702")
-    assert "/health" not in service.log.read_text()
+    assert "/health" not in service.log.read_text(encoding="utf-8")
 
 
 def test_entries_name_the_trace_of_their_request(start_service: StartService) -> None:

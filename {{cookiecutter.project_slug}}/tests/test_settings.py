@@ -62,7 +62,7 @@ def critical_line(folder: Path, **settings: str) -> str:
     """The message of the one line of a service that does not start in this folder."""
     command = [sys.executable, "-m", "app"]
     values = environment(**settings)
-    done = subprocess.run(command, cwd=folder, env=values, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=values, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert not done.stderr
     [line] = done.stdout.splitlines()
@@ -73,7 +73,7 @@ def critical_line(folder: Path, **settings: str) -> str:
 
 def test_file_of_settings_is_read(configure: Configure) -> None:
     configure()
-    Path(".env").write_text(f"DATABASE_URL={RIGHT}\nPORT=8081\n")
+    Path(".env").write_text(f"DATABASE_URL={RIGHT}\nPORT=8081\n", encoding="utf-8")
     assert Settings().port == 8081
 
 
