@@ -12,8 +12,8 @@ CONFIG: dict[str, Any] = json.loads((TEMPLATE / "renovate.json").read_text(encod
 
 SERVICE = TEMPLATE / "{{cookiecutter.project_slug}}"
 
-#: A requirement: a name, extras, and the oldest version.
-REQUIREMENT = re.compile(r"([a-z0-9-]+)(?:\[[a-z]+\])?>=([0-9.]+)")
+#: A requirement: a name, extras, the oldest version, and where it holds.
+REQUIREMENT = re.compile(r"([a-z0-9-]+)(?:\[[a-z]+\])?>=([0-9.]+)(?:; .+)?")
 
 
 def as_python(pattern: str) -> str:
