@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudrun_postgres_template.answers import checked
@@ -209,6 +209,8 @@ ANSWERS = st.fixed_dictionaries(
 )
 
 
+# How long the first example takes says something of the machine alone.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(answers=ANSWERS, given=ANSWERS)
 def test_answers_are_fitting_text_or_refused(answers: dict[str, Any], given: dict[str, Any]) -> None:
     with suppress(FailedHookException):
