@@ -89,12 +89,18 @@ def path_with(folder: Path) -> str:
     return f"{folder}{os.pathsep}{tools}"
 
 
-def make(service: Path, path: str, target: str) -> str:
-    """What a target of the service prints."""
-    command = ["make", "--silent", target]
-    done = subprocess.run(command, cwd=service, env=os.environ | {"PATH": path}, capture_output=True, encoding="utf-8")
+def make(folder: Path, path: str, *arguments: str) -> str:
+    """What make prints in a folder."""
+    command = ["make", "--silent", *arguments]
+    done = subprocess.run(command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def targets(folder: Path) -> list[str]:
+    """The targets of a folder's Makefile that people call."""
+    [phony] = re.findall(r"^\.PHONY: (.*)$", (folder / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    return str(phony).split()
 
 
 def test_make_finds_uv_in_a_folder_of_any_name(bake: Bake, tmp_path: Path) -> None:
@@ -103,7 +109,9 @@ def test_make_finds_uv_in_a_folder_of_any_name(bake: Bake, tmp_path: Path) -> No
     uv.parent.mkdir()
     uv.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
     uv.chmod(0o755)
-    assert make(service, path_with(uv.parent), "run") == "run --quiet python -m dev.run\n"
+    path = path_with(uv.parent)
+    assert make(service, path, "run") == "run --quiet python -m dev.run\n"
+    make(service, path, "--dry-run", *targets(service))
 
 
 def test_make_installs_uv_for_itself_in_a_folder_of_any_name(bake: Bake, tmp_path: Path) -> None:
@@ -116,10 +124,8 @@ def test_make_installs_uv_for_itself_in_a_folder_of_any_name(bake: Bake, tmp_pat
 @pytest.mark.parametrize("makefile", ["template", "service"])
 def test_make_alone_lists_every_target_that_people_call(bake: Bake, tmp_path: Path, makefile: str) -> None:
     folder = {"template": TEMPLATE, "service": bake(SUPPORTED[0]).path}[makefile]
-    text = (folder / "Makefile").read_text(encoding="utf-8")
-    [phony] = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     listed = [line.split()[0] for line in make(folder, path_with(tmp_path / "none"), "help").splitlines()]
-    assert listed == phony.split()
+    assert listed == targets(folder)
 
 
 def test_service_in_a_uv_workspace_has_a_lock_of_its_own_when_it_is_excluded_there(bake: Bake, tmp_path: Path) -> None:
