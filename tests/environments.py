@@ -77,7 +77,9 @@ def type_checker(project: BakedProject) -> Path:
 
 def requirements_of(project: BakedProject) -> list[str]:
     declared = tomllib.loads(project.read("pyproject.toml"))
-    return [*declared["project"]["dependencies"], *declared["dependency-groups"]["dev"]]
+    groups = declared["tool"]["uv"]["default-groups"]
+    in_groups = [requirement for group in groups for requirement in declared["dependency-groups"][group]]
+    return [*declared["project"]["dependencies"], *in_groups]
 
 
 def made(base: str, requirements: Sequence[str]) -> Path:

@@ -7,7 +7,7 @@ import sys
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from dev.postgres import data_folder, start
+from dev.postgres import project_server
 
 
 class Given(BaseSettings):
@@ -22,7 +22,9 @@ def use_embedded_unless_given() -> bool:
     """Set the embedded Postgres in the environment when no database is named there. Return whether it did so."""
     if Given().database_url:
         return False
-    url = start(data_folder()).get_uri()
+    server = project_server()
+    server.start()
+    url = server.url()
     os.environ |= {"DATABASE_URL": url, "DATABASE_DIRECT_URL": url}
     return True
 

@@ -16,18 +16,19 @@ from alembic.config import Config
 from alembic.operations.ops import MigrationScript
 from psycopg import sql
 
-from dev.postgres import PROJECT, data_folder, start
+from dev.postgres import PROJECT, project_server
 
 
 @contextmanager
 def scratch_database() -> Iterator[str]:
     """The URL of an empty database on the embedded Postgres, which exists only inside the block."""
-    server = start(data_folder())
+    server = project_server()
+    server.start()
     name = f"migration-{uuid4()}"
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         try:
-            yield server.get_uri(name)
+            yield server.url(name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

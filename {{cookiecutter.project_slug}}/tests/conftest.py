@@ -33,8 +33,9 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    # Not in pytest's folder: each run of pytest closes that to other users, and root's Postgres runs as another user.
+    # Not in pytest's folder, which no other user can enter: root's Postgres runs as another one.
     with TemporaryDirectory() as folder, ExitStack() as servers:
+        Path(folder).chmod(0o755)
         server = Postgres(Path(folder) / "data")
         servers.callback(server.stop)
         server.create_database(DATABASE)

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dev import postgres as embedded
+from dev.postgres import Server
+from dev.postgres_programs import other_user
 
 #: Seconds within which a server on this machine has started.
 START_TIMEOUT = 20
@@ -35,7 +36,8 @@ class Postgres:
     """A Postgres for the tests. They query it through psycopg, whichever driver the service uses."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = embedded.start(folder)
+        self.server = Server(folder)
+        self.start()
 
     def start(self) -> None:
         self.server.start()
@@ -44,7 +46,7 @@ class Postgres:
         self.server.stop()
 
     def url(self, database: str = "postgres") -> str:
-        return self.server.get_uri(database)
+        return self.server.url(database)
 
     @contextmanager
     def connection(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
@@ -107,9 +109,9 @@ class PgBouncer:
             "max_client_conn": 1000,
             "server_login_retry": 1,
         }
-        # PgBouncer refuses to run as root; the embedded Postgres made this user for the same reason.
-        if os.geteuid() == 0:
-            lines["user"] = "pgserver"
+        # PgBouncer refuses to run as root too.
+        if other_user():
+            lines["user"] = "nobody"
         settings = "".join(f"{name} = {value}\n" for name, value in lines.items())
         return f"[databases]\n* = host={host} user=postgres\n[pgbouncer]\n{settings}"
 
