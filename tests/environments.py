@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,12 +26,23 @@ from combinations import (
 
 CACHE = TEMPLATE / ".cache" / "environments"
 
+#: The folder that renders to a service.
+SERVICE = TEMPLATE / "{{cookiecutter.project_slug}}"
+
 
 @cache
 def interpreters() -> list[str]:
-    """The oldest and the newest Python offered that this machine has, or this one where it has none of them."""
-    found = [path for version in sorted(CONTEXT["python_version"], key=version_key) if (path := interpreter(version))]
+    """The oldest and the newest Python for services that this machine has, or this one where it has none of them."""
+    versions = sorted({oldest_python(), *CONTEXT["python_version"]}, key=version_key)
+    found = [path for version in versions if (path := interpreter(version))]
     return [found[0], found[-1]] if found else [sys.executable]
+
+
+def oldest_python() -> str:
+    """The oldest Python on which a service runs; its image has one of those that the template asks for."""
+    declared = re.search(r'requires-python = ">=([\d.]+)"', (SERVICE / "pyproject.toml").read_text(encoding="utf-8"))
+    assert declared
+    return declared[1]
 
 
 def version_key(version: str) -> tuple[int, ...]:
