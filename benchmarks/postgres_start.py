@@ -114,13 +114,13 @@ def reaches_after_a_crash(start: Callable[[Path], Server], data: Path, number: i
     """The same after SIGKILL, when another process may have got the server's number."""
     server = start(data)
     file = server.data / "postmaster.pid"
-    lines = file.read_text().splitlines(keepends=True)
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     processes = [psutil.Process(int(lines[0])), *psutil.Process(int(lines[0])).children()]
     for process in processes:
         process.send_signal(signal.SIGKILL)
     psutil.wait_procs(processes, timeout=10)
     if number:
-        file.write_text("".join([f"{number}\n", *lines[1:]]))
+        file.write_text("".join([f"{number}\n", *lines[1:]]), encoding="utf-8")
     return reaches(start, data)
 
 

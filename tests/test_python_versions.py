@@ -57,9 +57,9 @@ def test_only_the_image_and_the_type_checker_know_the_version(
 def test_ruff_leaves_what_the_oldest_python_needs(cookies_session: Any, command: str) -> None:
     project = rendered(cookies_session, FLAVOURS[0], NEWEST)
     file = project.path / "app" / "box.py"
-    file.write_text(OLD_SYNTAX)
+    file.write_text(OLD_SYNTAX, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", *command.split(), "--no-cache", file], cwd=project.path, check=True)
-    assert file.read_text() == OLD_SYNTAX
+    assert file.read_text(encoding="utf-8") == OLD_SYNTAX
 
 
 @pytest.mark.parametrize("python_version", [OLDEST, NEWEST])
@@ -72,5 +72,5 @@ def test_types_are_strict(cookies_session: Any, python_version: str) -> None:
         cache = CACHE.parent / "mypy" / python_version
         files = [project.path / folder for folder in ("app", "dev", "migrations", "tests")]
         command: list[str | Path] = [type_checker(project), "-m", "mypy", "--cache-dir", cache, *files]
-        done = subprocess.run(command, cwd=project.path, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=project.path, capture_output=True, encoding="utf-8")
         assert done.returncode == 0, f"{combination}\n{done.stdout}{done.stderr}"

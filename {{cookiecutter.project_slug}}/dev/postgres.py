@@ -121,7 +121,7 @@ class Server:
         folder = self.folder.resolve()
         done = run("pg_ctl", action, f"--pgdata={folder}", f"--timeout={TIMEOUT}", *options, folder=folder)
         if done.returncode:
-            last_lines = (folder / "log").read_text(errors="replace").splitlines()[-4:]
+            last_lines = (folder / "log").read_text(errors="replace", encoding="utf-8").splitlines()[-4:]
             message = f"Postgres in {folder} does not {action}. Its file log ends with:"
             raise SystemExit("\n".join([message, *last_lines]))
 

@@ -55,7 +55,7 @@ def run(program: str, *arguments: str, folder: Path) -> subprocess.CompletedProc
         [str(programs() / program), *arguments],
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         check=False,
         user=other.user if other else None,

@@ -114,8 +114,8 @@ def test_it_starts_after_a_crash(server: Server) -> None:
 def test_it_starts_when_another_process_has_the_number_of_one_that_crashed(server: Server, postgres: Postgres) -> None:
     server.start()
     crash(server)
-    _, *rest = server.process_file.read_text().splitlines(keepends=True)
-    server.process_file.write_text("".join([f"{postgres.server.process_number}\n", *rest]))
+    _, *rest = server.process_file.read_text(encoding="utf-8").splitlines(keepends=True)
+    server.process_file.write_text("".join([f"{postgres.server.process_number}\n", *rest]), encoding="utf-8")
     server.start()
     assert start_time(server)
     assert start_time(postgres.server)
