@@ -85,7 +85,9 @@ def path_with(folder: Path) -> str:
     tools.mkdir()
     for name in ("awk", "make", "sh"):
         (tools / name).symlink_to(shutil.which(name) or name)
-    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    # Not a link, from whose place some Pythons would look for their library.
+    (tools / "python3").write_text(f'#!/bin/sh\nexec "{Path(sys.executable).resolve()}" "$@"\n', encoding="utf-8")
+    (tools / "python3").chmod(0o755)
     return f"{folder}{os.pathsep}{tools}"
 
 
