@@ -63,7 +63,16 @@ class Image:
 
     def locked(self) -> set[str]:
         """The distributions that the lock file gives the service, which it may share with those for development."""
-        command = [sys.executable, "-m", "uv", "export", "--quiet", "--no-dev", "--no-hashes", "--no-annotate"]
+        command = [
+            sys.executable,
+            "-m",
+            "uv",
+            "export",
+            "--quiet",
+            "--no-default-groups",
+            "--no-hashes",
+            "--no-annotate",
+        ]
         done = subprocess.run([*command, "--project", self.folder], capture_output=True, encoding="utf-8", check=True)
         return set(re.findall(r"^([a-z0-9-]+)==", done.stdout, re.MULTILINE))
 
