@@ -12,15 +12,35 @@ from cloudrun_postgres_template.origin import origin
 from cloudrun_postgres_template.text import markdown, quoted
 from cloudrun_postgres_template.unasync import unasync
 
+#: An environment as the template's files need it.
+OWN = Environment(trim_blocks=True, lstrip_blocks=True)
+
+#: What of an environment decides how text is read and written.
+SYNTAX = [
+    "block_start_string",
+    "block_end_string",
+    "variable_start_string",
+    "variable_end_string",
+    "comment_start_string",
+    "comment_end_string",
+    "line_statement_prefix",
+    "line_comment_prefix",
+    "trim_blocks",
+    "lstrip_blocks",
+    "newline_sequence",
+    "finalize",
+    "autoescape",
+]
+
 
 class Service(Extension):
     """How the template's files are rendered."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        # Here and not in cookiecutter.json, because a replay file can lack what stands there.
-        environment.trim_blocks = True
-        environment.lstrip_blocks = True
+        # Here and not in cookiecutter.json, because a replay file can lack what stands there, and can have more.
+        for option in SYNTAX:
+            setattr(environment, option, getattr(OWN, option))
         environment.context_class = AnswersContext
         environment.filters.update(
             account=account,

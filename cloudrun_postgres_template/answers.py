@@ -15,9 +15,14 @@ from jinja2.runtime import Context
 from cloudrun_postgres_template.refusals import refuse_unfit_answers
 from cloudrun_postgres_template.tables import questions, tables
 
+#: What cookiecutter itself reads among the answers while it writes files. This template has neither.
+WRITING_OPTIONS = ("_copy_without_render", "_new_lines")
+
 
 class AnswersContext(Context):
     """What a file of the template sees: its `cookiecutter` is what `checked` makes of the original.
+
+    The original loses the options of an older template.
 
     Raises:
         FailedHookException: an answer does not fit.
@@ -27,6 +32,9 @@ class AnswersContext(Context):
         if "cookiecutter" in parent:
             # Before it asks, cookiecutter keeps aside what arguments and configuration gave.
             given = parent.get("_cookiecutter", {})
+            # Cookiecutter looks for them in the original, after it has rendered the name of the service's folder.
+            for option in WRITING_OPTIONS:
+                parent["cookiecutter"].pop(option, None)
             parent = {**parent, "cookiecutter": checked(parent["cookiecutter"], given)}
         super().__init__(environment, parent, *names, **options)
 

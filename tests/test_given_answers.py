@@ -139,6 +139,27 @@ def older(tables: Any) -> Any:
     return f"{tables} of an older template"
 
 
+#: What cookiecutter and Jinja would take from a file to replay, though this template does not set it.
+FOREIGN_OPTIONS: list[dict[str, Any]] = [
+    {"_copy_without_render": ["*"]},
+    {"_copy_without_render": [".github/workflows/*"]},
+    {"_new_lines": "\r\n"},
+    *(
+        {"_jinja2_env_vars": variables}
+        for variables in (
+            {"block_start_string": "<%", "block_end_string": "%>"},
+            {"variable_start_string": "[[", "variable_end_string": "]]"},
+            {"comment_start_string": "/*", "comment_end_string": "*/"},
+            {"line_statement_prefix": "#"},
+            {"line_comment_prefix": "#"},
+            {"newline_sequence": "\r\n"},
+            {"finalize": "other"},
+            {"autoescape": True},
+        )
+    ),
+]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -155,6 +176,7 @@ def older(tables: Any) -> Any:
             },
             id="names of somebody else",
         ),
+        *(pytest.param(lambda kept, o=options: o, id=json.dumps(options)) for options in FOREIGN_OPTIONS),
     ],
 )
 def test_replay_brings_in_answers_only(
@@ -162,6 +184,7 @@ def test_replay_brings_in_answers_only(
 ) -> None:
     service = replay(tmp_path, {**replayable, **change(replayable)})
     assert files_of(service) == bake(SUPPORTED[0]).files
+    assert not [file for file in service.rglob("*") if file.is_file() and b"\r" in file.read_bytes()]
 
 
 @pytest.mark.parametrize("answer", [*NO_TEXT, "", "x" * 200, "../two\nlines"], ids=json.dumps)
