@@ -16,6 +16,8 @@ def quoted(text: str) -> str:
 def markdown(text: str) -> str:
     """User text as Markdown that shows it as it was typed, wherever a line begins."""
     inline = re.sub(r"([\\`*_\[\]<>&#|~$])", r"\\\1", text.strip())
+    # GitHub makes a link of a URL, and shows the backslashes in it.
+    unlinked = re.sub(r":(?=//)|(?<=\bwww)\.", r"\\\g<0>", inline, flags=re.IGNORECASE)
     # What would be the mark of a list's item, or a line across the page.
-    unlisted = re.sub(r"^([-+])(?=[\s-]|$)", r"\\\1", inline)
+    unlisted = re.sub(r"^([-+])(?=[\s-]|$)", r"\\\1", unlinked)
     return re.sub(r"^(\d+)(?=[.)](\s|$))", r"\1\\", unlisted)
