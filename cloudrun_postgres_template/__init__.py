@@ -3,12 +3,14 @@
 Cookiecutter loads this package from the template's own folder, so it imports nothing that cookiecutter does not bring.
 """
 
+import sys
+
 from jinja2 import Environment
 from jinja2.ext import Extension
 
 from cloudrun_postgres_template.answers import AnswersContext
 from cloudrun_postgres_template.names import account, image, shortened, slug
-from cloudrun_postgres_template.origin import origin
+from cloudrun_postgres_template.origin import TEMPLATE, origin
 from cloudrun_postgres_template.text import markdown, quoted
 from cloudrun_postgres_template.unasync import unasync
 
@@ -52,3 +54,15 @@ class Service(Extension):
             origin=origin,
             unasync=unasync,
         )
+        forget_this_code()
+
+
+def forget_this_code() -> None:
+    """Let whoever renders next in this process load the code of its own checkout.
+
+    cruft checks two commits out, one after the other, and renders both in one process; tests may render two clones.
+    """
+    for module in [name for name in sys.modules if name.partition(".")[0] == __name__]:
+        del sys.modules[module]
+    # Cookiecutter may have a path to it that is relative to a folder that it leaves. It restores sys.path in the end.
+    sys.path.append(str(TEMPLATE))

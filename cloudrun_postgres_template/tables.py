@@ -1,7 +1,7 @@
 """The questions and the tables of cookiecutter.json, as the template has them now."""
 
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,8 @@ def tables() -> dict[str, Any]:
     return {name: table for name, table in context().items() if name.startswith("_") and not name.startswith("__")}
 
 
+@cache
 def context() -> dict[str, Any]:
-    # cruft checks two commits out, one after the other, and renders both in one process.
-    return read(FILE.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1)
-def read(modified: int) -> dict[str, Any]:
-    """The file's content, read again when it was modified."""
+    """The file's content."""
     content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return content
