@@ -1,13 +1,19 @@
 """Leave one pipeline, and say what to do next.
 
 Cookiecutter deletes the service when this script fails, so it must not: whether standard output is closed, full, a pipe
-that nobody reads, or a terminal that lacks a letter of the folder's name.
+that nobody reads, or a terminal that lacks a letter of the folder's name; and whatever lies in the folder for temporary
+files, where cookiecutter runs a copy of this script.
 """
+
+import sys
+
+if not sys.flags.safe_path:
+    # The folder of the copy, where a json.py would be taken for Python's.
+    del sys.path[0]
 
 import json
 import os
 import shlex
-import sys
 from contextlib import suppress
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Terminals, pipes and devices: whatever becomes of the last words, the service is there, and cookiecutter succeeds."""
+"""Terminals, pipes, devices and temporary files: whatever they do, the service is there, and cookiecutter succeeds."""
 
 import os
 import subprocess
@@ -85,6 +85,17 @@ def test_folder_whose_name_is_no_text_leaves_the_service(tmp_path: Path, bake: B
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe"))
     done = render(folder, subprocess.PIPE)
     assert_rendered(done, folder, bake)
+
+
+@pytest.mark.parametrize("variables", [{}, {"PYTHONSAFEPATH": "1"}], ids=["usual", "safe path"])
+def test_temporary_files_with_names_of_modules_leave_the_service(
+    tmp_path: Path, bake: Bake, variables: dict[str, str]
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    for module in sys.stdlib_module_names:
+        (tmp_path / "temporary" / f"{module}.py").write_text("raise NotImplementedError\n", encoding="utf-8")
+    done = render(tmp_path, subprocess.PIPE, TMPDIR=str(tmp_path / "temporary"), **variables)
+    assert_rendered(done, tmp_path, bake)
 
 
 def test_answers_typed_in_a_terminal_render_a_service(tmp_path: Path) -> None:
