@@ -5,8 +5,18 @@ Cookiecutter loads this package from the template's own folder, so it imports no
 
 import sys
 
+from cookiecutter import __version__ as cookiecutter_version
+from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
+
+# Before the imports below, which fail with an older Python. An older cookiecutter fails at the first include.
+if sys.version_info < (3, 11) or cookiecutter_version.startswith(("1.", "2.0.", "2.1.")):
+    python_version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    raise FailedHookException(
+        f"Python {python_version} with cookiecutter {cookiecutter_version} is too old: "
+        "render with Python 3.11 and cookiecutter 2.5 or newer, for example with uvx --python 3.14 cookiecutter."
+    )
 
 from cloudrun_postgres_template.answers import AnswersContext
 from cloudrun_postgres_template.names import account, image, shortened, slug

@@ -9,7 +9,7 @@ import pytest
 
 from combinations import FLAVOURS, REFUSED, TEMPLATE, BakedProject
 from conftest import Bake
-from environments import interpreters, made
+from environments import interpreter, interpreters, made
 
 #: The first of each minor version from 2.5 on, and the newest of all.
 COOKIECUTTERS = ["cookiecutter==2.5.0", "cookiecutter==2.6.0", "cookiecutter==2.7.0", "cookiecutter"]
@@ -57,3 +57,23 @@ def test_every_cookiecutter_refuses_in_one_sentence(python: Path, tmp_path: Path
     assert done.returncode == 1
     assert re.fullmatch(r"Flask does not go with .+\.\n", done.stdout + done.stderr)
     assert not list(tmp_path.iterdir())
+
+
+def assert_too_old(python: Path, folder: Path) -> None:
+    done = subprocess.run(
+        [python, "-m", "cookiecutter", "--no-input", "--output-dir", folder, TEMPLATE],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"Python .+ with cookiecutter .+ is too old: render with .+\.\n", done.stdout + done.stderr)
+    assert not list(folder.iterdir())
+
+
+def test_cookiecutter_that_finds_no_includes_is_refused(tmp_path: Path) -> None:
+    assert_too_old(made(interpreters()[0], ["cookiecutter==2.1.1", "setuptools<81"]), tmp_path)
+
+
+@pytest.mark.skipif(interpreter("3.10") is None, reason="There is no Python 3.10.")
+def test_python_that_cannot_load_the_template_is_refused(tmp_path: Path) -> None:
+    assert_too_old(made(str(interpreter("3.10")), ["cookiecutter"]), tmp_path)
