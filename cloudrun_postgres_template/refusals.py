@@ -17,7 +17,7 @@ PATTERNS = {
         # Names of devices are no names of folders on Windows. The length is LONGEST_SLUG of names.py.
         r"(?!(?:aux|con|nul|prn|com\d|lpt\d)$)[a-z][a-z0-9-]{1,35}[a-z0-9]",
         "use 3 to 37 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen, "
-        "for example notes-service",
+        "and no name of a device on Windows (con, com1), for example notes-service",
     ),
     "gcp_project_id": (
         r"[a-z][a-z0-9-]{4,28}[a-z0-9]",

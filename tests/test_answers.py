@@ -127,6 +127,12 @@ def test_wrong_name_is_refused_with_a_remedy(tmp_path: Path, question: str, answ
     assert f"{question} " in sentence
 
 
+@pytest.mark.parametrize("slug", ["aux", "con", "nul", "prn", "com1", "lpt9"])
+def test_refusal_of_a_slug_says_that_it_may_be_no_device(slug: str) -> None:
+    with pytest.raises(FailedHookException, match="device on Windows"):
+        refuse_unfit_answers({"project_slug": slug})
+
+
 def test_long_project_name_gives_a_slug_that_fits(tmp_path: Path) -> None:
     done = type_answers(tmp_path, project_name="A service whose name says more than a name can")
     assert done.returncode == 0, done.stdout
