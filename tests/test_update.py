@@ -6,8 +6,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -276,6 +276,7 @@ class Refusal:
     prepare: Callable[[Scene, Path], object]
     arguments: tuple[str, ...]
     sentence: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def nothing(scene: Scene, service: Path) -> None:
@@ -315,6 +316,11 @@ def starting_anew(scene: Scene, service: Path) -> None:
     scene.must(service, "git", "init", "--quiet")
 
 
+def leaving_untracked(scene: Scene, service: Path) -> None:
+    scene.must(service, "git", "rm", "--quiet", "-r", "--cached", ".")
+    scene.must(service, "git", "commit", "--quiet", "--message=without the service")
+
+
 def stopping_in(*command: str) -> Callable[[Scene, Path], None]:
     """Let a command of git stop at a conflict, and leave nothing for it to complain about but itself."""
 
@@ -349,8 +355,10 @@ def committing_in_a_sequence(scene: Scene, service: Path) -> None:
 
 
 REFUSALS = {
-    "no repository": Refusal(forgetting_git, (), "in no git repository: run git init"),
+    "no repository": Refusal(forgetting_git, (), "git opens no repository in this folder: run git init"),
     "no commit": Refusal(starting_anew, (), "has no commit yet: commit the service first."),
+    "repository of another user": Refusal(nothing, (), "safe.directory", {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}),
+    "untracked service": Refusal(leaving_untracked, (), "which git does not know: commit or move yours first."),
     "changed file": Refusal(writing("handbook/shared.txt"), (), "handbook/shared.txt has changes without a commit"),
     "unseen change": Refusal(changing_unseen, (), "would be overwritten by merge: handbook/shared.txt"),
     "staged file": Refusal(staging, (), "own.txt has changes without a commit"),
@@ -365,6 +373,9 @@ REFUSALS = {
     "record without answers": Refusal(recording("{}"), (), ".template.json is damaged"),
     "no place": Refusal(nothing, ("--template", ""), "say --template PATH_OR_URL"),
     "no old commit": Refusal(recording('{"answers": {}}'), (), "say --from COMMIT"),
+    "no user of that name": Refusal(
+        nothing, ("--template", "~nobody-has-it/template"), "The template cannot be cloned"
+    ),
     "no template": Refusal(nothing, ("--template", "/nowhere"), "'/nowhere' does not exist"),
     "unknown old commit": Refusal(nothing, ("--from", "v0"), "has no commit v0: say another one"),
     "unknown new commit": Refusal(nothing, ("--to", "v3"), "has no commit v3: say another one"),
@@ -391,7 +402,8 @@ def test_update_is_refused_with_a_remedy_and_changes_nothing(
     refusal = REFUSALS[name]
     refusal.prepare(scene, service)
     before = state(scene, service)
-    done = update(scene, service, "--template", str(history.repository), *refusal.arguments)
+    place = str(history.repository)
+    done = update(scene, service, "--template", place, *refusal.arguments, **refusal.environment)
     assert (done.code, done.said) == (REFUSED, ""), done.refused
     assert refusal.sentence in done.refused.splitlines()[-1]
     assert state(scene, service) == before
@@ -577,6 +589,47 @@ def test_configuration_and_saved_answers_of_the_person_are_not_used(
     assert done.code == DONE, done.refused
     assert contents(home) == before
     assert "Of the configuration." not in done.read(".template.json")
+
+
+def test_service_in_a_folder_whose_name_git_reads_as_a_pattern_is_updated(
+    scene: Scene, history: History, made_before: Path, tmp_path: Path
+) -> None:
+    service = tmp_path / ":(top)notes"
+    shutil.copytree(made_before, service, ignore=shutil.ignore_patterns(".git"))
+    scene.commit(tmp_path)
+    done = update(scene, service, "--template", str(history.repository))
+    assert done.code == DONE, done.refused
+    assert done.read("handbook/added.txt")
+
+
+#: Configurations of git that a person has for all repositories.
+CONFIGURATIONS = {
+    "hooks": {"core.hooksPath": "HOOKS"},
+    "another name of origin": {"clone.defaultRemoteName": "upstream"},
+    "line ends of Windows": {"core.autocrlf": "true", "core.safecrlf": "true"},
+    "signatures": {"commit.gpgSign": "true", "gpg.program": "false", "user.useConfigOnly": "true"},
+    "another look": {"color.ui": "always", "status.short": "true", "diff.noprefix": "true", "diff.external": "false"},
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_configuration_of_git_changes_nothing(
+    scene: Scene, history: History, service: Path, tmp_path: Path, name: str
+) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for hook in ("post-checkout", "reference-transaction"):
+        (hooks / hook).write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+        (hooks / hook).chmod(0o755)
+    environment = {"GIT_CONFIG_COUNT": str(len(CONFIGURATIONS[name]))}
+    for number, (key, value) in enumerate(CONFIGURATIONS[name].items()):
+        environment[f"GIT_CONFIG_KEY_{number}"] = key
+        environment[f"GIT_CONFIG_VALUE_{number}"] = value.replace("HOOKS", str(hooks))
+    done = update(scene, service, "--template", str(history.repository), "--to", "next", **environment)
+    assert done.code == DONE, done.refused
+    fresh = scene.render(history.repository, tmp_path / "fresh", {})
+    scene.commit(fresh)
+    assert scene.must(service, "git", "write-tree") == scene.must(fresh, "git", "rev-parse", "HEAD^{tree}")
 
 
 def test_repository_of_a_git_hook_is_not_touched(scene: Scene, history: History, service: Path, tmp_path: Path) -> None:

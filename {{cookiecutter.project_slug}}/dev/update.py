@@ -13,6 +13,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +39,9 @@ UNFINISHED = {
 
 #: Variables by which git tells its hooks about another repository.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"}
+
+#: No hooks that a person has for all repositories, no refusal of line ends, and no path that is a pattern.
+PLAIN = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.safecrlf=false", "--literal-pathspecs")
 
 #: Who makes the commits that are merged. They are on no branch.
 IDENTITY = {
@@ -140,8 +144,10 @@ def update(folder: Path, options: Options) -> int:
 
 
 def service_in(folder: Path) -> Service:
-    if run(folder, "rev-parse", "--is-inside-work-tree").stdout.strip() != "true":
-        raise Refused("This folder is in no git repository: run git init and commit the service first.")
+    inside = run(folder, "rev-parse", "--is-inside-work-tree")
+    if inside.stdout.strip() != "true":
+        remedy = "run git init and commit the service, or do what git says"
+        raise Refused(f"git opens no repository in this folder: {remedy}: {complaint(inside)}")
     if run(folder, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
         raise Refused("This repository has no commit yet: commit the service first.")
     return Service(folder, Path(git(folder, "rev-parse", "--show-toplevel")), git(folder, "rev-parse", "--show-prefix"))
@@ -186,7 +192,8 @@ def keep_record(service: Service, old: Rendering) -> None:
 
 def cloned(place: str, folder: Path) -> Path:
     """A clone without work tree. From a clone on this machine, it takes over the origin, which the service records."""
-    done = run(folder.parent, "clone", "--quiet", "--no-checkout", "--", str(local(place) or place), str(folder))
+    options = ["--quiet", "--no-checkout", "--origin", "origin"]
+    done = run(folder.parent, "clone", *options, "--", str(local(place) or place), str(folder))
     if done.returncode:
         raise Refused(f"The template cannot be cloned, say --template PATH_OR_URL for another place: {complaint(done)}")
     if source := local(place):
@@ -196,8 +203,12 @@ def cloned(place: str, folder: Path) -> Path:
 
 
 def local(place: str) -> Path | None:
-    folder = Path(place).expanduser().absolute()
-    return folder if folder.is_dir() else None
+    # Raised where a path begins with ~ and a name that no user has.
+    with suppress(RuntimeError):
+        folder = Path(place).expanduser().absolute()
+        if folder.is_dir():
+            return folder
+    return None
 
 
 def commit_in(template: Path, name: str) -> str:
@@ -290,7 +301,8 @@ def refuse_overwriting(service: Service, old: str, new: str) -> None:
     folders = {folder for path in written for folder in above(path)}
     for path in paths(git(service.folder, "ls-files", "--others", "--full-name", "-z")):
         if path in written | folders or not written.isdisjoint(above(path)):
-            raise Refused(f"The template has a file in the place of {path}, which git does not know: move yours first.")
+            remedy = "commit or move yours first"
+            raise Refused(f"The template has a file in the place of {path}, which git does not know: {remedy}.")
 
 
 def paths(output: str) -> list[str]:
@@ -347,7 +359,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     try:
         return subprocess.run(
-            ["git", *arguments],
+            ["git", *PLAIN, *arguments],
             cwd=folder,
             env={**inherited, **IDENTITY, **environment},
             capture_output=True,
