@@ -6,7 +6,8 @@ import re
 import shlex
 import shutil
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -23,6 +24,8 @@ PORT = "5432"
 #: Seconds within which a server starts or stops; after a crash it repairs its data first.
 TIMEOUT = "60"
 
+REMEDY = "Mend this, or set DATABASE_URL."
+
 
 @dataclass(frozen=True)
 class Server:
@@ -36,7 +39,7 @@ class Server:
         Raises:
             SystemExit: there is no Postgres, or it does not start.
         """
-        with self.lock:
+        with self.held():
             if not (self.folder / "PG_VERSION").exists():
                 self.create()
             if self.is_running():
@@ -57,7 +60,7 @@ class Server:
         Raises:
             SystemExit: it does not stop.
         """
-        with self.lock:
+        with self.held():
             if self.is_running():
                 self.control("stop")
                 shutil.rmtree(self.socket_folder, ignore_errors=True)
@@ -66,11 +69,19 @@ class Server:
         address = urlencode({"host": self.socket_folder, "port": PORT})
         return f"postgresql://postgres@/{quote(database, safe='')}?{address}"
 
-    @property
-    def lock(self) -> FileLock:
-        """Of several processes that start or stop the server at once, one does."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let one of several processes at once start or stop the server.
+
+        Raises:
+            SystemExit: the system refuses a file or a folder on the way.
+        """
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder.with_name(f"{self.folder.name}.lock")):
+                yield
+        except OSError as error:
+            raise SystemExit(f"Postgres cannot use {self.folder}: {error}. {REMEDY}") from None
 
     @property
     def socket_folder(self) -> Path:
@@ -86,7 +97,8 @@ class Server:
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", *locale_options(unfinished)]
         done = run("initdb", f"--pgdata={unfinished}", *options, folder=unfinished)
         if done.returncode:
-            raise SystemExit(f"The data of Postgres in {self.folder} cannot be created: {done.stderr.strip()}")
+            message = f"The data of Postgres in {self.folder} cannot be created: {done.stderr.strip()}"
+            raise SystemExit(f"{message}\n{REMEDY}")
         unfinished.rename(self.folder)
 
     @property
@@ -102,10 +114,16 @@ class Server:
         return None
 
     def is_running(self) -> bool:
-        """Whether the server's process is there. Its command names the data folder, which tells it from others."""
-        with suppress(psutil.Error):
-            number = self.process_number
-            return number is not None and str(self.folder.resolve()) in psutil.Process(number).cmdline()
+        """Whether the server's process is there.
+
+        Its command names the data folder, which tells it from others. When the folder was moved, the process is in it.
+        """
+        folder = str(self.folder.resolve())
+        # A ValueError: after a loss of power, there may be anything in place of a number.
+        with suppress(psutil.Error, ValueError):
+            if number := self.process_number:
+                process = psutil.Process(number)
+                return folder in process.cmdline() or process.cwd() == folder
         return False
 
     def forget_dead_server(self) -> None:
@@ -123,7 +141,8 @@ class Server:
         if done.returncode:
             last_lines = (folder / "log").read_text(errors="replace", encoding="utf-8").splitlines()[-4:]
             message = f"Postgres in {folder} does not {action}. Its file log ends with:"
-            raise SystemExit("\n".join([message, *last_lines]))
+            remedy = "Mend this; or, if the data may go, remove the folder; or set DATABASE_URL."
+            raise SystemExit("\n".join([message, *last_lines, remedy]))
 
 
 def locale_options(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Postgres's own programs (initdb, pg_ctl, postgres): where they are, and the user that they run as."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,10 +38,18 @@ def other_user() -> User | None:
 
 
 def folder_of_root() -> Path:
-    """What root's servers keep. Every user can enter it, whatever root's umask, and only root can write there."""
+    """What root's servers keep. Every user can enter it, whatever root's umask, and only root can write there.
+
+    Raises:
+        SystemExit: the system refuses this folder.
+    """
     folder = Path("/var/lib/embedded-postgres")
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+    except OSError as error:
+        remedy = "Run as another user, or set DATABASE_URL."
+        raise SystemExit(f"Root's Postgres cannot use {folder}: {error}. {remedy}") from None
     return folder
 
 
@@ -82,8 +91,13 @@ def programs() -> Path:
 
 def search_path() -> str:
     """PATH, and after it Debian's folders, the newest version first."""
-    versions = sorted(OF_DEBIAN.glob("*/bin"), key=lambda folder: float(folder.parent.name), reverse=True)
+    versions = sorted(OF_DEBIAN.glob("[0-9]*/bin"), key=lambda folder: numbers(folder.parent.name), reverse=True)
     return os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, versions)])
+
+
+def numbers(version: str) -> list[int]:
+    """The numbers in a version's name, which may have more after them: 9.6, 15, 15-old."""
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def copy_for_others(site_packages: Path) -> Path:

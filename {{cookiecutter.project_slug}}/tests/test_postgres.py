@@ -121,6 +121,27 @@ def test_it_starts_when_another_process_has_the_number_of_one_that_crashed(serve
     assert start_time(postgres.server)
 
 
+@pytest.mark.parametrize("content", [b"", b"\0\0\0\0", b"\xff\xfe", b"-5\n", b"9" * 30], ids=repr)
+def test_it_starts_when_a_loss_of_power_damaged_the_file_of_its_process(server: Server, content: bytes) -> None:
+    server.start()
+    crash(server)
+    server.process_file.write_bytes(content)
+    server.start()
+    assert start_time(server)
+
+
+def test_a_server_whose_folder_was_moved_is_stopped_before_the_next_one_starts(open_folder: Path) -> None:
+    before = Server(open_folder / "before")
+    before.start()
+    process = psutil.Process(before.process_number)
+    moved = Server(before.folder.rename(open_folder / "after"))
+    moved.start()
+    answers = start_time(moved)
+    moved.stop()
+    assert answers
+    assert has_ended(process)
+
+
 def test_it_answers_again_when_its_socket_was_removed(server: Server) -> None:
     server.start()
     for file in server.socket_folder.iterdir():
@@ -164,7 +185,7 @@ def test_an_installed_postgres_serves_without_the_package(
 def test_the_newest_of_debians_versions_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(postgres_programs, "OF_DEBIAN", tmp_path)
     monkeypatch.setenv("PATH", "")
-    for version in ("9.6", "15", "100"):
+    for version in ("9.6", "15", "100", "14-old", "doc"):
         initdb = tmp_path / version / "bin" / "initdb"
         initdb.parent.mkdir(parents=True)
         initdb.touch(mode=0o755)
@@ -177,6 +198,27 @@ def test_without_any_postgres_one_sentence_says_what_to_do(monkeypatch: pytest.M
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SystemExit, match=r"^There is no Postgres here: install PostgreSQL 15 or newer"):
         postgres_programs.programs()
+
+
+def test_what_postgres_refuses_comes_with_its_log_and_a_remedy(server: Server) -> None:
+    server.start()
+    server.stop()
+    version = (server.folder / "PG_VERSION").read_bytes()
+    (server.folder / "PG_VERSION").write_text("9\n", encoding="utf-8")
+    try:
+        with pytest.raises(SystemExit, match=r"(?s)incompatible with .*\nMend this; or, if the data may go"):
+            server.start()
+    finally:
+        (server.folder / "PG_VERSION").write_bytes(version)
+
+
+@pytest.mark.parametrize("name", ["file", "file/data"])
+def test_what_the_system_refuses_is_one_sentence(open_folder: Path, name: str) -> None:
+    folder = open_folder / str(uuid4())
+    folder.mkdir()
+    (folder / "file").touch()
+    with pytest.raises(SystemExit, match=r"^Postgres cannot use .*: .*\. Mend this, or set DATABASE_URL\.$"):
+        Server(folder / name).start()
 
 
 def test_a_folder_of_another_user_is_refused() -> None:
