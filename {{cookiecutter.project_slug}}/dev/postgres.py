@@ -48,6 +48,8 @@ class Server:
                 # What cleans temporary folders took its socket away.
                 self.control("stop")
             self.forget_dead_server()
+            # Postgres refuses data that others can read, as a chmod of the whole project or a copy of it leaves them.
+            self.folder.chmod(0o700)
             shutil.rmtree(self.socket_folder, ignore_errors=True)
             make_private(self.socket_folder)
             # Only its own user reaches it: it has no other address than the socket.

@@ -130,6 +130,14 @@ def test_it_starts_when_a_loss_of_power_damaged_the_file_of_its_process(server: 
     assert start_time(server)
 
 
+def test_it_starts_when_its_folder_was_opened_to_others(server: Server) -> None:
+    server.start()
+    server.stop()
+    server.folder.chmod(0o755)
+    server.start()
+    assert start_time(server)
+
+
 def test_a_server_whose_folder_was_moved_is_stopped_before_the_next_one_starts(open_folder: Path) -> None:
     before = Server(open_folder / "before")
     before.start()
