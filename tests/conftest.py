@@ -15,6 +15,13 @@ from servers import INSTALL_SERVERS, PgBouncer, PostgresServer, ServerBinaries, 
 
 RecordProperty = Callable[[str, object], None]
 
+#: Single tests in these files take a minute. They begin first, so that in the end nobody waits for the last of them.
+LONG = ("test_owner_path.py", "test_services.py", "test_storm.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def nobody_s_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
