@@ -101,7 +101,9 @@ class Cloud:
         return {entry["tag"]: entry["revisionName"] for entry in self.state["traffic"] if entry.get("tag")}
 
     def calls(self) -> list[Call]:
-        return [Call(**json.loads(line)) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        # Without a line that is still being written.
+        whole, _, _ = self.log.read_text(encoding="utf-8").rpartition("\n")
+        return [Call(**json.loads(line)) for line in whole.splitlines()]
 
     def actions(self) -> list[str]:
         return [call.action for call in self.calls()]
