@@ -6,11 +6,7 @@ from typing import Any
 
 from slugify import slugify
 
-from cloudrun_postgres_template.refusals import refuse
-
-#: Cloud Run allows 46 characters for a service's name and a revision's tag together; the longest tag that deploy.sh
-#: sets is candidate, and a hyphen stands between the two.
-LONGEST_SLUG = 37
+from cloudrun_postgres_template.refusals import LONGEST_SLUG, refuse
 
 #: Google Cloud allows 30 characters for a service account's name; the longest suffix is -run or -job.
 LONGEST_ACCOUNT = 26

@@ -11,13 +11,17 @@ from cloudrun_postgres_template.tables import questions, tables
 
 LONGEST_TEXT = 120
 
+#: Cloud Run allows 46 characters for a service's name and a revision's tag together; the longest tag that deploy.sh
+#: sets is candidate, and a hyphen stands between the two.
+LONGEST_SLUG = 37
+
 #: Answer, pattern, and the sentence for an answer that does not fit it.
 PATTERNS = {
     "project_slug": (
-        # Names of devices are no names of folders on Windows. The length is LONGEST_SLUG of names.py.
-        r"(?!(?:aux|con|nul|prn|com\d|lpt\d)$)[a-z][a-z0-9-]{1,35}[a-z0-9]",
-        "use 3 to 37 lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen, "
-        "and no name of a device on Windows (con, com1), for example notes-service",
+        # Names of devices are no names of folders on Windows.
+        rf"(?!(?:aux|con|nul|prn|com\d|lpt\d)$)[a-z][a-z0-9-]{{1,{LONGEST_SLUG - 2}}}[a-z0-9]",
+        f"use 3 to {LONGEST_SLUG} lower-case letters, digits and hyphens, starting with a letter and not ending with "
+        "a hyphen, and no name of a device on Windows (con, com1), for example notes-service",
     ),
     "gcp_project_id": (
         r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
