@@ -1,4 +1,4 @@
-"""The questions and the tables of cookiecutter.json, as the template has them now."""
+"""The questions and the tables of cookiecutter.json, as the template has them."""
 
 import json
 from functools import cache
