@@ -208,9 +208,6 @@ def test_replay_takes_a_number_as_text(tmp_path: Path, bake: Bake, replayable: M
     assert files_of(service) == bake(SUPPORTED[0]).files
 
 
-TEXT = st.text(max_size=130)
-
-
 def test_file_of_the_documentation_can_be_replayed(tmp_path: Path) -> None:
     [example] = re.findall(r"```json\n(.*)\n```", (TEMPLATE / "docs" / "questions.md").read_text(encoding="utf-8"))
     file = tmp_path / "replay.json"
@@ -222,18 +219,20 @@ def test_file_of_the_documentation_can_be_replayed(tmp_path: Path) -> None:
     assert "asyncpg" in (tmp_path / "notes-service" / "pyproject.toml").read_text(encoding="utf-8")
 
 
+TEXT = st.text(max_size=130)
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.lists(TEXT) | st.dictionaries(TEXT, TEXT)
-ANSWERS = st.fixed_dictionaries(
-    {},
-    optional={
-        question: JSON | (st.sampled_from(default) if isinstance(default, list) else st.just(default))
-        for question, default in questions().items()
-    },
-)
+FITTING = {
+    question: st.sampled_from(default) if isinstance(default, list) else st.just(default)
+    for question, default in questions().items()
+}
+ANY = {question: JSON | fitting for question, fitting in FITTING.items()}
+ANSWERS = st.fixed_dictionaries({}, optional=FITTING) | st.fixed_dictionaries({}, optional=ANY)
+
+#: How long the first example takes says something of the machine alone.
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-# How long the first example takes says something of the machine alone.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@patiently
 @given(answers=ANSWERS, given=ANSWERS)
 def test_answers_are_fitting_text_or_refused(answers: dict[str, Any], given: dict[str, Any]) -> None:
     with suppress(FailedHookException):
@@ -246,6 +245,7 @@ def test_answers_are_fitting_text_or_refused(answers: dict[str, Any], given: dic
             assert DRIVERS[fitting["driver"]]["flavour"] in FRAMEWORKS[fitting["framework"]]["flavours"]
 
 
+@patiently
 @given(answers=ANSWERS, given=ANSWERS)
 def test_refusal_is_one_sentence(answers: dict[str, Any], given: dict[str, Any]) -> None:
     try:
