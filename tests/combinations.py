@@ -1,6 +1,5 @@
 """Every combination that the tables allow, and the rendered service of each."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from typing import Any
 import pytest
 from cookiecutter.main import cookiecutter
 
+from cloudrun_postgres_template.tables import context
+
 TEMPLATE = Path(__file__).parent.parent
-CONTEXT: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+CONTEXT = context()
 FRAMEWORKS: dict[str, Any] = CONTEXT["_frameworks"]
 STRATEGIES: dict[str, Any] = CONTEXT["_pooling_strategies"]
 DRIVERS: dict[str, Any] = CONTEXT["_drivers"]
@@ -135,12 +136,12 @@ class BakedProject:
         return (self.path / path).read_text(encoding="utf-8")
 
 
-def rendered(combination: Combination, folder: Path) -> BakedProject:
-    """The combination's service, for those who have no fixture to render it."""
+def rendered(combination: Combination, folder: Path, **answers: str) -> BakedProject:
+    """The combination's service with these other answers, for those who have no fixture to render it."""
     path = cookiecutter(
         str(TEMPLATE),
         no_input=True,
-        extra_context=combination.answers,
+        extra_context=combination.answers | answers,
         output_dir=str(folder / str(combination)),
         # They only say what to do next.
         accept_hooks=False,

@@ -12,6 +12,7 @@ from cookiecutter.main import cookiecutter
 
 from combinations import SUPPORTED, TEMPLATE
 from conftest import Bake
+from template_history import copied_template
 
 #: How git on Windows checks files out where nobody says otherwise.
 AS_ON_WINDOWS = ("-c", "core.autocrlf=true", "-c", "core.eol=crlf")
@@ -48,12 +49,7 @@ def with_carriage_returns(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of the template as it is in the working tree."""
-    folder = tmp_path_factory.mktemp("template")
-    for name in git(TEMPLATE, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
-        if (TEMPLATE / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TEMPLATE / name, folder / name)
-    return committed(folder)
+    return committed(copied_template(tmp_path_factory.mktemp("template") / "template"))
 
 
 @pytest.fixture(scope="module")

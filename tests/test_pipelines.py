@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from itertools import permutations
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import yaml
 
 from combinations import CONTEXT, SUPPORTED, TEMPLATE, BakedProject
 from conftest import Bake
+from test_answers import cookiecutter
 
 FILES = {name: set(row["files"]) for name, row in CONTEXT["_pipelines"].items()}
 
@@ -35,7 +34,7 @@ def test_service_that_is_rendered_again_with_another_pipeline_keeps_one(
     own.parent.mkdir(parents=True, exist_ok=True)
     own.write_text("# The owner's.\n", encoding="utf-8")
     answers = [f"{question}={answer}" for question, answer in SUPPORTED[0].answers.items()]
-    words = render(tmp_path, "--overwrite-if-exists", *answers, f"pipeline={after}")
+    words = cookiecutter(tmp_path, "--overwrite-if-exists", *answers, f"pipeline={after}").stdout
     expected = bake(SUPPORTED[0], after).files | {".github/workflows/own.yaml": "# The owner's.\n"}
     assert BakedProject(SUPPORTED[0], service).files == expected
     [line] = [line for line in words.splitlines() if line.startswith("Removed ")]
@@ -43,13 +42,7 @@ def test_service_that_is_rendered_again_with_another_pipeline_keeps_one(
 
 
 def test_service_that_is_new_is_told_of_no_other_pipeline(tmp_path: Path) -> None:
-    assert "Removed" not in render(tmp_path)
-
-
-def render(folder: Path, *options: str) -> str:
-    """Render as a person does; what is said afterwards."""
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", str(folder), str(TEMPLATE)]
-    return subprocess.run([*command, *options], capture_output=True, encoding="utf-8", check=True).stdout
+    assert "Removed" not in cookiecutter(tmp_path).stdout
 
 
 @pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])

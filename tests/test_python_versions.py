@@ -3,11 +3,10 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from combinations import CONTEXT, FLAVOURS, FRAMEWORKS, TEMPLATE, BakedProject, Combination
+from combinations import CONTEXT, FLAVOURS, FRAMEWORKS, Combination, rendered
 from conftest import Bake
 from environments import CACHE, type_checker, version_key
 
@@ -30,20 +29,12 @@ DEFAULT, *_ = CONTEXT["python_version"]
 OLDEST, *_, NEWEST = sorted(CONTEXT["python_version"], key=version_key)
 
 
-def rendered(cookies_session: Any, combination: Combination, python_version: str) -> BakedProject:
-    answers = combination.answers | {"python_version": python_version}
-    result = cookies_session.bake(extra_context=answers, template=str(TEMPLATE))
-    if result.exception:
-        raise result.exception
-    return BakedProject(combination, result.project_path)
-
-
 @pytest.mark.parametrize("combination", FLAVOURS, ids=str)
 def test_only_the_image_and_the_type_checker_know_the_version(
-    bake: Bake, cookies_session: Any, combination: Combination
+    bake: Bake, tmp_path: Path, combination: Combination
 ) -> None:
     """So what ruff finds in a service for one version, it finds for all."""
-    default, newest = bake(combination), rendered(cookies_session, combination, NEWEST)
+    default, newest = bake(combination), rendered(combination, tmp_path, python_version=NEWEST)
     differing = {path for path, text in newest.files.items() if text != default.files[path]}
     # The first records the answers.
     assert differing == {".template.json", "Dockerfile", "pyproject.toml"}
@@ -54,8 +45,8 @@ def test_only_the_image_and_the_type_checker_know_the_version(
 
 
 @pytest.mark.parametrize("command", ["check --fix", "format"])
-def test_ruff_leaves_what_the_oldest_python_needs(cookies_session: Any, command: str) -> None:
-    project = rendered(cookies_session, FLAVOURS[0], NEWEST)
+def test_ruff_leaves_what_the_oldest_python_needs(tmp_path: Path, command: str) -> None:
+    project = rendered(FLAVOURS[0], tmp_path, python_version=NEWEST)
     file = project.path / "app" / "box.py"
     file.write_text(OLD_SYNTAX, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", *command.split(), "--no-cache", file], cwd=project.path, check=True)
@@ -63,11 +54,11 @@ def test_ruff_leaves_what_the_oldest_python_needs(cookies_session: Any, command:
 
 
 @pytest.mark.parametrize("python_version", [OLDEST, NEWEST])
-def test_types_are_strict(cookies_session: Any, python_version: str) -> None:
+def test_types_are_strict(tmp_path: Path, python_version: str) -> None:
     """For the default version, test_services checks each combination."""
     for framework in FRAMEWORKS:
         combination = next(combination for combination in reversed(FLAVOURS) if combination.framework == framework)
-        project = rendered(cookies_session, combination, python_version)
+        project = rendered(combination, tmp_path, python_version=python_version)
         # One folder for each version: they may run at the same time. Whole paths, as in test_services.
         cache = CACHE.parent / "mypy" / python_version
         files = [project.path / folder for folder in ("app", "dev", "migrations", "tests")]

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from cookiecutter.main import cookiecutter
 
-from combinations import CONTEXT, FLAVOURS, SUPPORTED, TEMPLATE, BakedProject, Combination
+from combinations import CONTEXT, FLAVOURS, SUPPORTED, Combination, rendered
 from conftest import Bake
 from environments import environment, uv
 
@@ -19,12 +18,6 @@ YAML_WORDS = ["null", "true", "false", "yes", "off"]
 
 #: What the names of all services' distributions end with.
 SUFFIX = "-on-cloud-run"
-
-
-def render(folder: Path, slug: str, pipeline: str = CONTEXT["pipeline"][0]) -> BakedProject:
-    answers = {"project_slug": slug, "pipeline": pipeline}
-    path = cookiecutter(str(TEMPLATE), no_input=True, extra_context=answers, output_dir=str(folder), accept_hooks=False)
-    return BakedProject(SUPPORTED[0], Path(path))
 
 
 def renamed(node: Any, slug: str) -> Any:
@@ -42,7 +35,7 @@ def renamed(node: Any, slug: str) -> Any:
 @pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
 @pytest.mark.parametrize("slug", YAML_WORDS)
 def test_slug_is_text_in_every_yaml_file(tmp_path: Path, bake: Bake, slug: str, pipeline: str) -> None:
-    files = render(tmp_path, slug, pipeline).files
+    files = rendered(SUPPORTED[0], tmp_path, project_slug=slug, pipeline=pipeline).files
     usual = bake(SUPPORTED[0], pipeline).files
     manifests = [name for name in usual if name.endswith((".yaml", ".yml"))]
     assert "deploy/service.yaml" in manifests
@@ -64,7 +57,7 @@ def test_no_package_that_a_service_needs_has_a_name_like_a_service(bake: Bake, c
 
 @pytest.mark.parametrize("slug", ["ruff", "starlette", "mako"])
 def test_service_with_the_name_of_a_package_locks_that_package(tmp_path: Path, slug: str) -> None:
-    project = render(tmp_path, slug)
+    project = rendered(SUPPORTED[0], tmp_path, project_slug=slug)
     uv("lock", "--project", str(project.path))
     packages = tomllib.loads((project.path / "uv.lock").read_text(encoding="utf-8"))["package"]
     assert [list(package["source"]) for package in packages if package["name"] == slug] == [["registry"]]
