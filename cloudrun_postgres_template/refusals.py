@@ -53,6 +53,8 @@ def refuse_unfit_answers(answers: Mapping[str, Any]) -> None:
     for question in questions():
         if question in answers:
             refuse_unfit_answer(question, answers[question])
+    if "provider" in answers and "pooling_strategy" in answers:
+        refuse_pooling(answers["provider"], answers["pooling_strategy"])
     if "framework" in answers and "driver" in answers:
         refuse_combination(answers["framework"], answers["driver"])
 
@@ -88,6 +90,15 @@ def refuse_unfit_text(question: str, text: str) -> None:
     # Cc, Cf, Cs, Zl and Zp: control, invisible formatting, half of a surrogate pair, line and paragraph separators.
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in text):
         refuse(f"{question} holds a line break or another invisible character: use one line of visible text.")
+
+
+def refuse_pooling(provider: str, strategy: str) -> None:
+    row = tables()["_providers"][provider]
+    if strategy not in row["strategies"]:
+        refuse(
+            f"{row['name']} does not go with {strategy}, which needs the provider's pooler: "
+            f"choose {' or '.join(row['strategies'])} as the pooling strategy, or another provider."
+        )
 
 
 def refuse_combination(framework: str, driver: str) -> None:

@@ -1,4 +1,4 @@
-"""Leave one pipeline, and say what to do next.
+"""Leave the files of the choices that were made, and say what to do next.
 
 Cookiecutter deletes the service when this script fails, so it must not: whether standard output is closed, full, a pipe
 that nobody reads, or a terminal that lacks a letter of the folder's name; and whatever lies in the folder for temporary
@@ -17,20 +17,25 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-PIPELINES = json.loads("""{{ cookiecutter._pipelines | tojson }}""")
-PIPELINE = "{{ cookiecutter.pipeline }}"
+CHOICES = {
+    "pipeline": ("{{ cookiecutter.pipeline }}", json.loads(r"""{{ cookiecutter._pipelines | tojson }}""")),
+    "provider": ("{{ cookiecutter.provider }}", json.loads(r"""{{ cookiecutter._providers | tojson }}""")),
+}
 
 
-def remove_other_pipelines() -> str:
-    """Remove what `--overwrite-if-exists` left of a service that had another pipeline, and say so."""
-    others = [file for name, row in PIPELINES.items() if name != PIPELINE for file in row["files"]]
-    there = [file for file in others if Path(file).is_file()]
-    for file in there:
-        Path(file).unlink()
-    return f"Removed {' and '.join(there)}, of another pipeline." if there else ""
+def remove_files_of_other_choices() -> str:
+    """Remove what `--overwrite-if-exists` left of a service with another pipeline or provider, and say so."""
+    said = []
+    for question, (choice, rows) in CHOICES.items():
+        others = [file for name, row in rows.items() if name != choice for file in row["files"]]
+        there = [file for file in others if Path(file).is_file()]
+        for file in there:
+            Path(file).unlink()
+        said += [f"Removed {' and '.join(there)}, of another {question}."] if there else []
+    return "\n".join(said)
 
 
-WORDS = f"""{remove_other_pipelines()}
+WORDS = f"""{remove_files_of_other_choices()}
 {{ cookiecutter.project_slug }} is ready; its deploy/README.md leads on to Cloud Run. Next:
 
     cd {shlex.quote(str(Path.cwd()))}

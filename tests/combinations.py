@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,12 @@ from cloudrun_postgres_template.tables import context
 TEMPLATE = Path(__file__).parent.parent
 CONTEXT = context()
 FRAMEWORKS: dict[str, Any] = CONTEXT["_frameworks"]
+PROVIDERS: dict[str, Any] = CONTEXT["_providers"]
 STRATEGIES: dict[str, Any] = CONTEXT["_pooling_strategies"]
 DRIVERS: dict[str, Any] = CONTEXT["_drivers"]
+
+#: The one whose services the tests run on real servers. A provider changes numbers, words and URLs, no engine.
+FIRST_PROVIDER: str = CONTEXT["provider"][0]
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,20 @@ class Combination:
     framework: str
     pooling_strategy: str
     driver: str
+    provider: str = FIRST_PROVIDER
 
     def __str__(self) -> str:
-        return f"{self.framework}-{self.pooling_strategy}-{self.driver}"
+        provider = "" if self.provider == FIRST_PROVIDER else f"-{self.provider}"
+        return f"{self.framework}-{self.pooling_strategy}-{self.driver}{provider}"
 
     @property
     def answers(self) -> dict[str, str]:
-        return {"framework": self.framework, "pooling_strategy": self.pooling_strategy, "driver": self.driver}
+        return {
+            "framework": self.framework,
+            "provider": self.provider,
+            "pooling_strategy": self.pooling_strategy,
+            "driver": self.driver,
+        }
 
     @property
     def flavour(self) -> str:
@@ -44,7 +55,8 @@ class Combination:
 
     @property
     def is_supported(self) -> bool:
-        return self.flavour in FRAMEWORKS[self.framework]["flavours"]
+        has_pooler = self.pooling_strategy in PROVIDERS[self.provider]["strategies"]
+        return has_pooler and self.flavour in FRAMEWORKS[self.framework]["flavours"]
 
     @property
     def engine(self) -> tuple[str, str]:
@@ -89,6 +101,13 @@ def arguments_against_names(combination: Combination) -> list[str]:
 
 EVERY = [Combination(*choices) for choices in product(FRAMEWORKS, STRATEGIES, DRIVERS)]
 SUPPORTED = [combination for combination in EVERY if combination.is_supported]
+#: The same with each provider.
+RENDERED = [
+    combination
+    for provider in PROVIDERS
+    for combination in (replace(c, provider=provider) for c in SUPPORTED)
+    if combination.is_supported
+]
 REFUSED = [combination for combination in EVERY if not combination.is_supported]
 
 #: Those that run on real servers in `make test`; `make test-all` runs every other one as well.

@@ -270,6 +270,7 @@ def test_sync_and_async_services_differ_in_text_only_by_the_derivation(bake: Bak
     ("choice", "table"),
     [
         ("framework", "_frameworks"),
+        ("provider", "_providers"),
         ("pooling_strategy", "_pooling_strategies"),
         ("driver", "_drivers"),
         ("pipeline", "_pipelines"),
