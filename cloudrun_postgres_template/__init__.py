@@ -20,6 +20,7 @@ if sys.version_info < (3, 11) or cookiecutter_version.startswith(("1.", "2.0.", 
 
 from cloudrun_postgres_template.answers import AnswersContext
 from cloudrun_postgres_template.names import account, image, shortened, slug
+from cloudrun_postgres_template.numbers import numbers
 from cloudrun_postgres_template.origin import TEMPLATE, origin
 from cloudrun_postgres_template.text import markdown, quoted
 from cloudrun_postgres_template.unasync import unasync
@@ -59,6 +60,7 @@ class Service(Extension):
             image=image,
             shortened=shortened,
             slug=slug,
+            numbers=numbers,
             quoted=quoted,
             markdown=markdown,
             origin=origin,

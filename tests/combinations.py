@@ -128,6 +128,10 @@ def each(combinations: Iterable[Combination], rest: Sequence[Combination] = REST
 
 
 each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
+#: With the providers beside the first.
+each_with_another_provider = pytest.mark.parametrize(
+    "combination", [c for c in RENDERED if c.provider != FIRST_PROVIDER], ids=str
+)
 each_live_combination = each(LIVE + REST)
 each_engine = each(LIVE)
 #: Without those whose owner's service tests itself in test_owner_path.py.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from filelock import FileLock
 from combinations import (
     CONTEXT,
     DRIVERS,
+    FIRST_PROVIDER,
     FRAMEWORKS,
     LIVE,
     REST,
@@ -67,7 +69,7 @@ def interpreter_for(combination: Combination) -> str:
     """Combinations of a framework and flavour take turns, so that each meets the oldest Python and the newest."""
     alike = [other for other in LIVE + REST if other.framework_flavour == combination.framework_flavour]
     choices = interpreters()
-    return choices[alike.index(combination) % len(choices)]
+    return choices[alike.index(replace(combination, provider=FIRST_PROVIDER)) % len(choices)]
 
 
 @cache

@@ -13,17 +13,20 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from combinations import CONTEXT, DRIVERS, LIVE, Combination, each
+from combinations import DRIVERS, LIVE, Combination, each
 from conftest import Bake
 from environments import environment
 from servers import ROLE, PgBouncer, PostgresServer, ServerBinaries, wait_until
 from storm import migrate, service_environment
 
+#: The kinds of endpoint that engines are made for.
+ENDPOINTS = ("direct", "pooled")
+
 #: One for each driver and kind of endpoint.
 EACH_DRIVER = [
     next(c for c in LIVE if (c.driver, c.endpoint) == (driver, endpoint))
     for driver in DRIVERS
-    for endpoint in CONTEXT["_endpoints"]
+    for endpoint in ENDPOINTS
 ]
 
 each_driver = each(EACH_DRIVER)
@@ -354,7 +357,7 @@ def left_by_clients(pgbouncer: PgBouncer) -> list[tuple[Any, ...]]:
 
 
 @each_driver
-@pytest.mark.parametrize("endpoint", CONTEXT["_endpoints"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_nothing_is_written_or_left_behind(
     check: Check, endpoint: str, quiet: PostgresServer, quiet_pgbouncer: PgBouncer
 ) -> None:

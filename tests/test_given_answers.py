@@ -78,7 +78,7 @@ def test_cookiecutter_says_of_a_choice_in_a_configuration_that_it_takes_the_firs
     assert service.is_dir()
 
 
-PRIVATE = ["_drivers", "_frameworks", "_providers", "_pooling_strategies", "_endpoints", "_pipelines", "_requirements"]
+PRIVATE = ["_drivers", "_frameworks", "_providers", "_pooling_strategies", "_pipelines", "_requirements"]
 
 
 def test_every_table_is_known_to_these_tests() -> None:

@@ -3,43 +3,57 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from combinations import CONTEXT, DRIVERS, FRAMEWORKS, STRATEGIES, Combination
+from cloudrun_postgres_template.numbers import numbers as numbers_of
+from combinations import DRIVERS, FRAMEWORKS, PROVIDERS, STRATEGIES, Combination
 from conftest import Bake
 from environments import environment
+
+#: Each provider's numbers with each of its pooling strategies.
+EACH = [(provider, strategy) for provider, row in PROVIDERS.items() for strategy in row["strategies"]]
+
+#: The tests of the numbers.
+NUMBERS = "concurrency or fit or maximum"
+
+#: Those whose numbers an owner changes: each strategy, and each limit that an endpoint may have.
+CHANGED = [("neon", "null_pool"), ("supabase", "queue_pool"), ("other", "layered_pool"), ("cloud_sql", "queue_pool")]
 
 
 @dataclass
 class Numbers:
     """A service's numbers, as the tables give them."""
 
+    provider: str
     strategy: str
 
-    @property
-    def concurrency(self) -> int:
-        return sum(int(row["default"]) for row in STRATEGIES[self.strategy]["settings"] if row["type"] == "int")
+    def __post_init__(self) -> None:
+        found = numbers_of({"provider": self.provider, "pooling_strategy": self.strategy})
+        self.settings: list[dict[str, str]] = found["settings"]
+        self.concurrency: int = found["concurrency"]
+        self.instances: int = found["max_instances"]
+        self.connections: int = found["connections"]
 
-    @property
-    def instances(self) -> int:
-        return int(STRATEGIES[self.strategy]["max_instances"])
-
-    @property
-    def connections(self) -> int:
-        return int(CONTEXT["_endpoints"][STRATEGIES[self.strategy]["endpoint"]]["connections"])
+    def needed(self, instances: int, each: int) -> int:
+        """For the instances, for one that a tag's URL starts, and for the migrations."""
+        return (instances + 1) * each + 1
 
 
-@pytest.fixture(params=STRATEGIES)
+@pytest.fixture(params=CHANGED, ids="-".join)
 def numbers(request: pytest.FixtureRequest) -> Numbers:
-    return Numbers(request.param)
+    return Numbers(*request.param)
 
 
 @pytest.fixture
 def owner(bake: Bake, numbers: Numbers, tmp_path: Path) -> "Owner":
-    return Owner(bake, Combination(next(iter(FRAMEWORKS)), numbers.strategy, next(iter(DRIVERS))), tmp_path)
+    combination = Combination(next(iter(FRAMEWORKS)), numbers.strategy, next(iter(DRIVERS)), numbers.provider)
+    return Owner(bake, combination, tmp_path)
 
 
 class Owner:
@@ -59,7 +73,16 @@ class Owner:
     def findings(self) -> str:
         """What the test says; nothing when it passes."""
         done = subprocess.run(
-            [self.python, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_deploy.py", "-k", "concurrency or fit"],
+            [
+                self.python,
+                "-m",
+                "pytest",
+                "-p",
+                "no:cacheprovider",
+                "tests/test_deploy.py",
+                "-k",
+                NUMBERS,
+            ],
             cwd=self.service,
             capture_output=True,
             encoding="utf-8",
@@ -68,23 +91,54 @@ class Owner:
         return done.stdout if done.returncode else ""
 
 
+@pytest.mark.parametrize(("provider", "strategy"), EACH)
+def test_rendered_numbers_fit_and_one_more_instance_would_not(bake: Bake, provider: str, strategy: str) -> None:
+    numbers = Numbers(provider, strategy)
+    project = bake(Combination(next(iter(FRAMEWORKS)), strategy, next(iter(DRIVERS)), provider))
+    service = yaml.safe_load(project.read("deploy/service.yaml"))
+    instances = int(service["metadata"]["annotations"]["run.googleapis.com/maxScale"])
+    concurrency = service["spec"]["template"]["spec"]["containerConcurrency"]
+    limit = tomllib.loads(project.read("deploy/limits.toml"))["connections"]
+    assert instances >= 1
+    assert numbers.needed(instances, concurrency) <= limit
+    bound = STRATEGIES[strategy]["most_instances"]
+    assert instances == bound or numbers.needed(instances + 1, concurrency) > limit
+    budget: dict[str, Any] = {}
+    exec(project.read("app/database/budget.py"), budget)
+    assert min(bound, budget["instances_that_fit"](limit, concurrency)) == instances
+    assert budget["connections_needed"](instances, concurrency) == numbers.needed(instances, concurrency)
+    spelled_out = f"= ({instances} + 1) x {concurrency} + 1 = {numbers.needed(instances, concurrency)} <= {limit}, the"
+    assert spelled_out in project.read("deploy/README.md")
+
+
 def test_more_instances_than_the_database_takes(owner: Owner, numbers: Numbers) -> None:
-    instances = numbers.connections // (numbers.concurrency * 2) + 1
+    fitting = (numbers.connections - 1) // numbers.concurrency - 1
+    instances = fitting + 1
     owner.change("deploy/service.yaml", r'maxScale: "\d+"', f'maxScale: "{instances}"')
-    needed = instances * numbers.concurrency * 2
+    needed = numbers.needed(instances, numbers.concurrency)
     said = owner.findings()
-    assert f"{instances} instances x {numbers.concurrency} connections x 2 revisions = {needed} connections" in said
-    assert f"the database takes {numbers.connections}: lower maxScale in deploy/service.yaml to {instances - 1}" in said
+    assert f"({instances} instances + 1 tagged) x {numbers.concurrency} connections + 1 for migrations" in said
+    assert f"= {needed} connections, and the database takes {numbers.connections}" in said
+    assert f"lower maxScale in deploy/service.yaml to {fitting}, " in said
+
+
+def test_maximum_of_a_revision(owner: Owner) -> None:
+    owner.change(
+        "deploy/service.yaml",
+        r'( +)(run.googleapis.com/startup-cpu-boost: "true")',
+        r'\1\2\n\1autoscaling.knative.dev/maxScale: "3"',
+    )
+    assert "move it to run.googleapis.com/maxScale" in owner.findings()
 
 
 def test_more_connections_for_each_instance(owner: Owner, numbers: Numbers) -> None:
-    row = STRATEGIES[numbers.strategy]["settings"][0]
+    row = numbers.settings[0]
     name, default = row["name"], row["default"]
     field = f"{name}: int = Field(default="
     owner.change("app/database/settings.py", re.escape(field) + default, f"{field}900")
     concurrency = numbers.concurrency - int(default) + 900
     said = owner.findings()
-    assert f"{numbers.instances} instances x {concurrency} connections x 2 revisions" in said
+    assert f"({numbers.instances} instances + 1 tagged) x {concurrency} connections + 1 for migrations" in said
     assert (
         f"Cloud Run sends an instance {numbers.concurrency} requests at once, and the settings admit {concurrency}"
         in said
@@ -92,7 +146,7 @@ def test_more_connections_for_each_instance(owner: Owner, numbers: Numbers) -> N
 
 
 def test_setting_on_cloud_run_alone(owner: Owner, numbers: Numbers) -> None:
-    name = STRATEGIES[numbers.strategy]["settings"][0]["name"]
+    name = numbers.settings[0]["name"]
     variable = f"          env:\n            - name: {name.upper()}\n              value: '1'\n"
     owner.change("deploy/service.yaml", r"          env:\n", variable)
     assert "set containerConcurrency in deploy/service.yaml" in owner.findings()

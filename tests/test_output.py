@@ -17,6 +17,8 @@ from combinations import (
     DRIVERS,
     FRAMEWORKS,
     LIVE,
+    PROVIDERS,
+    RENDERED,
     SUPPORTED,
     TEMPLATE,
     BakedProject,
@@ -66,7 +68,8 @@ IMPORTS = {
 
 @each_combination
 def test_same_files_as_every_other(bake: Bake, combination: Combination) -> None:
-    assert bake(combination).files.keys() == bake(SUPPORTED[0]).files.keys()
+    of_the_provider = set(PROVIDERS[combination.provider]["files"])
+    assert bake(combination).files.keys() == bake(SUPPORTED[0]).files.keys() | of_the_provider
 
 
 @each_combination
@@ -247,7 +250,8 @@ def is_function_of(choices: tuple[str, ...], path: str, projects: list[BakedProj
 
 @each_combination
 def test_what_knows_no_web_framework_is_the_same_for_each(bake: Bake, combination: Combination) -> None:
-    project, first = bake(combination), bake(next(c for c in SUPPORTED if c.engine == combination.engine))
+    alike = (c for c in RENDERED if (c.engine, c.provider) == (combination.engine, combination.provider))
+    project, first = bake(combination), bake(next(alike))
     files = {path: text for path, text in project.files.items() if path.startswith(FRAMEWORK_FREE)}
     assert len(files) > len(FRAMEWORK_FREE)
     assert files == {path: first.read(path) for path in files}

@@ -104,6 +104,8 @@ def verified_tls(parameters: dict[str, str]) -> ssl.SSLContext:
     parameters.pop("sslmode", None)
     root = parameters.pop("sslrootcert", "system")
     context = ssl.create_default_context(cafile=None if root == "system" else root)
+    # A server asks for it where TLS begins at once (sslnegotiation=direct).
+    context.set_alpn_protocols(["postgresql"])
     if certificate := parameters.pop("sslcert", None):
         context.load_cert_chain(certificate, parameters.pop("sslkey", None), parameters.pop("sslpassword", None))
     return context

@@ -13,7 +13,7 @@ NEON = "ep-cool-sun-12345.us-east-1.aws.neon.tech"
 def test_tls_without_verification_is_asked_of_asyncpg_in_libpqs_words() -> None:
     url, arguments = translate(SecretStr(f"postgresql://u:p@{NEON}/d?sslmode=require&channel_binding=prefer"))
     assert not url.query
-    assert arguments == {"dsn": "postgresql:///?sslmode=require"}
+    assert arguments == {"dsn": "postgresql:///?sslmode=require&sslnegotiation=direct"}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_what_libpq_would_prove_is_proven_by_the_certificate(query: str) -> None
     _, arguments = translate(SecretStr(f"postgresql://u@{NEON}/d?{query}"))
     assert arguments["ssl"].verify_mode == ssl.CERT_REQUIRED
     assert arguments["ssl"].check_hostname
-    assert "dsn" not in arguments
+    assert arguments["dsn"] == "postgresql:///?sslnegotiation=direct"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ NEON = "ep-cool-sun-12345.us-east-1.aws.neon.tech"
 
 def test_libpq_is_given_the_urls_own_words() -> None:
     url, arguments = translate(SecretStr(f"postgresql://u:p@{NEON}/d?sslmode=require&channel_binding=require"))
-    assert url.query == {"sslmode": "require", "channel_binding": "require"}
+    assert url.query == {"sslmode": "require", "channel_binding": "require", "sslnegotiation": "direct"}
     assert arguments == {}
 
 

@@ -125,6 +125,7 @@ def test_import_that_fails_is_in_the_report(tmp_path: Path) -> None:
 REMOTE = EndpointFacts(
     connect_ms=40,
     round_trip_ms=4,
+    provider=None,
     kind=ENDPOINT,
     kind_wanted=ENDPOINT,
     is_local=False,

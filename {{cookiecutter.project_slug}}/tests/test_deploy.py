@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.database.budget import MIGRATIONS, TAGGED_INSTANCES, connections_needed, instances_that_fit
 from app.settings import Settings
 from migrations.lock import LONGEST_WAIT
 from tests.application import Client
@@ -54,14 +55,22 @@ def test_container_concurrency_is_what_the_settings_admit(settings: Settings) ->
 
 
 def test_all_instances_together_fit_the_database(settings: Settings) -> None:
-    instances = int(REVISION["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"])
-    revisions, connections = LIMITS["revisions"], LIMITS["connections"]
-    needed = instances * settings.concurrency * revisions
+    instances = int(SERVICE["metadata"]["annotations"]["run.googleapis.com/maxScale"])
+    each, connections = settings.concurrency, LIMITS["connections"]
+    needed = connections_needed(instances, each)
     assert needed <= connections, (
-        f"{instances} instances x {settings.concurrency} connections x {revisions} revisions = {needed} connections, "
-        f"and the database takes {connections}: lower maxScale in deploy/service.yaml to "
-        f"{connections // (settings.concurrency * revisions)}, lower the connections of an instance, "
+        f"({instances} instances + {TAGGED_INSTANCES} tagged) x {each} connections + {MIGRATIONS} for migrations = "
+        f"{needed} connections, and the database takes {connections}: lower maxScale in deploy/service.yaml to "
+        f"{instances_that_fit(connections, each)}, lower the connections of an instance, "
         "or raise the number in deploy/limits.toml when the database has grown."
+    )
+
+
+def test_maximum_of_instances_is_the_service_s_own() -> None:
+    """Of a revision, it would count the instances of that revision only, and a rollout has two."""
+    assert "autoscaling.knative.dev/maxScale" not in REVISION["metadata"]["annotations"], (
+        "The revision has a maximum of its own in deploy/service.yaml: move it to run.googleapis.com/maxScale in the "
+        "service's annotations."
     )
 
 

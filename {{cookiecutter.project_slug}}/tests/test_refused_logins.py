@@ -8,22 +8,29 @@ from contextlib import contextmanager
 
 import pytest
 
+from app.database.providers import REFUSALS, advice
 from tests.application import open_client
 from tests.conftest import Configure
 
-#: SQLSTATE and message of refusals that no retry cures: Neon's and Supabase's.
+#: SQLSTATE and message of refusals that no retry cures, as providers were seen to say it.
 FOR_GOOD = [
     ("53300", "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits."),
     ("XX000", "Your project has exceeded the data transfer quota. Upgrade your plan to increase limits."),
     ("XX000", "The endpoint has been disabled. Enable it using the API and retry."),
     ("XX000", "The requested endpoint could not be found, or you don't have access to it."),
+    ("XX000", "Control plane request failed: endpoint is disabled"),
+    ("XX000", "Control plane request failed: endpoint cannot be found"),
     ("XX000", "Tenant or user not found"),
+    ("XX000", "(ENOTFOUND) tenant/user postgres.abc not found"),
+    ("XX000", "(ENOIDENTIFIER) no tenant identifier provided (external_id or sni_hostname required)"),
 ]
 
 #: Those of refusals that may pass.
 FOR_NOW = [
     ("XX000", "Control plane request failed"),
     ("XX000", "You have exceeded the limit of concurrently active endpoints."),
+    ("XX000", "endpoint is temporarily unavailable. Check your quotas and/or contact our support."),
+    ("XX000", "(EMAXCLIENTCONN) max client connections reached, limit: 200"),
     ("53300", "sorry, too many clients already"),
 ]
 
@@ -75,7 +82,12 @@ def test_login_refused_for_good_ends_at_once_with_one_line(
     assert (response.status_code, server.logins) == (503, 1)
     [line] = [record for record in caplog.records if message in record.getMessage()]
     assert line.levelno == logging.WARNING
+    assert f"({advice(message)})" in line.getMessage()
     assert message not in response.text
+
+
+def test_every_refusal_that_is_known_was_seen() -> None:
+    assert not [words for words in REFUSALS if not any(words in message.lower() for _, message in FOR_GOOD)]
 
 
 @pytest.mark.parametrize(("sqlstate", "message"), FOR_NOW)

@@ -1,3 +1,4 @@
+{% set provider = cookiecutter._providers[cookiecutter.provider] %}
 {% set endpoint = cookiecutter._pooling_strategies[cookiecutter.pooling_strategy].endpoint %}
 """Valid and invalid settings in the environment."""
 
@@ -26,7 +27,7 @@ RIGHT, WRONG = {{ "POOLED, DIRECT" if endpoint == "pooled" else "DIRECT, POOLED"
         ({}, "DATABASE_URL is not set"),
         ({"DATABASE_URL": ""}, "DATABASE_URL is not set"),
         ({"DATABASE_URL": "not-a-real-secret"}, "DATABASE_URL cannot be used."),
-        ({"DATABASE_URL": WRONG}, "use the provider's {{ endpoint }} connection string"),
+        ({"DATABASE_URL": WRONG}, "DATABASE_URL leads to Neon's {{ "direct" if endpoint == "pooled" else "pooled" }} endpoint: use Neon's {{ endpoint }} connection string"),
         ({"DATABASE_URL": RIGHT, "DATABASE_DIRECT_URL": POOLED}, "DATABASE_DIRECT_URL leads to"),
         ({"DATABASE_URL": RIGHT, "PORT": "http"}, "PORT"),
         ({"DATABASE_URL": RIGHT, "LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
@@ -156,7 +157,34 @@ def test_migrations_run_on_the_direct_url(configure: Configure) -> None:
     assert DatabaseSettings().migration_url().get_secret_value() == DIRECT
 
 
+{% for variable in provider.direct_url_variables %}
+def test_direct_url_is_read_as_tools_of_the_provider_write_it(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(DATABASE_URL=RIGHT)
+    monkeypatch.setenv("{{ variable }}", DIRECT)
+    assert DatabaseSettings().migration_url().get_secret_value() == DIRECT
+    monkeypatch.setenv("DATABASE_DIRECT_URL", "")
+    assert DatabaseSettings().migration_url().get_secret_value() == DIRECT
+    monkeypatch.setenv("DATABASE_DIRECT_URL", "postgresql://user@db.example/notes")
+    assert DatabaseSettings().migration_url().get_secret_value() == "postgresql://user@db.example/notes"
+
+
+{% endfor %}
+def test_parameters_for_other_clients_are_named_in_the_log(
+    configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    configure(DATABASE_URL=f"{RIGHT}&pgbouncer=true&connection_limit=1")
+    DatabaseSettings()
+    [record] = caplog.records
+    assert record.getMessage() == (
+        "DATABASE_URL has parameters for other clients, which are ignored: connection_limit, pgbouncer."
+    )
+    assert "not-a-real-secret" not in caplog.text
+
+
 def test_migrations_refuse_a_pooled_url() -> None:
     settings = DatabaseSettings.model_construct(database_url=SecretStr(POOLED), database_direct_url=None)
-    with pytest.raises(ValueError, match="use the provider's direct connection string"):
+    with pytest.raises(ValueError, match="use Neon's direct connection string"):
         settings.migration_url()

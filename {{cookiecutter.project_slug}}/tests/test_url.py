@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from app.database.driver import translate
-from app.database.url import endpoint, parse
+from app.database.providers import Endpoint, advice, recognize, serves
+from app.database.url import ignored_parameters, parse
 
 NEON = "ep-cool-sun-12345.us-east-1.aws.neon.tech"
 NEON_POOLED = "ep-cool-sun-12345-pooler.us-east-1.aws.neon.tech"
@@ -54,21 +55,71 @@ def test_several_hosts_keep_their_ports() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("text", "provider", "kind"),
     [
-        (f"postgresql://u@{NEON}/d", "direct"),
-        (f"postgresql://u@{NEON_POOLED}/d", "pooled"),
-        ("postgresql://u@aws-0-eu-central-1.pooler.supabase.com:6543/d", "pooled"),
-        ("postgresql://u@aws-0-eu-central-1.pooler.supabase.com:5432/d", "direct"),
-        ("postgresql://u@db.abc.supabase.co/d", "direct"),
-        ("postgresql://u@EP-X-POOLER.us-east-1.AWS.neon.tech/d", "pooled"),
-        (f"postgresql:///d?host={NEON_POOLED}", "pooled"),
-        ("postgresql://u@db.example/d", None),
-        ("postgresql://u@neon.tech.example/d", None),
+        (f"postgresql://u@{NEON}/d", "Neon", "direct"),
+        (f"postgresql://u@{NEON_POOLED}/d", "Neon", "pooled"),
+        ("postgresql://u@EP-X-POOLER.c-8.us-east-1.AWS.neon.tech./d", "Neon", "pooled"),
+        (f"postgresql:///d?host={NEON_POOLED}", "Neon", "pooled"),
+        ("postgresql://u@ep-x.pooler-pooler.aws.neon.tech/d", "Neon", "direct"),
+        ("postgresql://u@aws-0-eu-central-1.pooler.supabase.com:6543/d", "Supabase", "pooled"),
+        ("postgresql://u@aws-1-eu-central-1.pooler.supabase.com:5432/d", "Supabase", "session"),
+        ("postgresql://u@aws-1-eu-central-1.pooler.supabase.com/d", "Supabase", "session"),
+        ("postgresql://u@db.abc.supabase.co/d", "Supabase", "direct"),
+        ("postgresql://u@db.abc.supabase.co:6543/d", "Supabase", "pooled"),
+        ("postgresql:///d?host=/cloudsql/project:us-east4:notes", "Cloud SQL", "direct"),
+        ("postgresql://%2Fcloudsql%2Fexample.com%3Aproject%3Aus-east4%3Anotes/d", "Cloud SQL", "direct"),
+        ("postgresql://u@db.example/d", None, None),
+        ("postgresql://u@neon.tech.example/d", None, None),
+        ("postgresql://u@abc.supabase.co/d", None, None),
+        ("postgresql:///d?host=/var/run/postgresql", None, None),
     ],
 )
-def test_known_providers_endpoints_are_told_apart(text: str, kind: str | None) -> None:
-    assert endpoint(parse(SecretStr(text))) == kind
+def test_known_providers_endpoints_are_told_apart(text: str, provider: str | None, kind: str | None) -> None:
+    known = recognize(parse(SecretStr(text)))
+    assert (known and known.provider, known and known.kind) == (provider, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "good"),
+    [
+        ("direct", "direct", True),
+        ("session", "direct", True),
+        ("pooled", "direct", False),
+        ("pooled", "pooled", True),
+        ("session", "pooled", False),
+        ("direct", "pooled", False),
+    ],
+)
+def test_session_pooler_serves_where_a_server_does(kind: Endpoint, wanted: Endpoint, good: bool) -> None:
+    assert serves(kind, wanted) == good
+
+
+def test_refusal_of_a_provider_says_what_to_do() -> None:
+    said = "FATAL: (ENOTFOUND) tenant/user postgres.abc not found"
+    assert advice(said) == "Supabase knows no such project, or has paused it: restore it in the dashboard"
+    assert advice("FATAL: the database system is starting up") is None
+
+
+@pytest.mark.parametrize("name", ["connection_limit", "pgbouncer", "pool_timeout", "supa"])
+def test_parameter_for_other_clients_is_left_out_and_named(name: str) -> None:
+    url = SecretStr(f"postgresql://user:not-a-real-secret@db.example/notes?{name}=1&sslmode=require")
+    assert parse(url).query == {"sslmode": "require"}
+    assert ignored_parameters(url) == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "negotiation"),
+    [
+        (f"postgresql://u@{NEON}/d", "direct"),
+        (f"postgresql://u@{NEON_POOLED}/d?sslmode=require&channel_binding=require", "direct"),
+        (f"postgresql://u@{NEON}/d?sslnegotiation=postgres", "postgres"),
+        ("postgresql://u@db.abc.supabase.co/d", None),
+        ("postgresql://u@db.example/d?sslmode=require", None),
+    ],
+)
+def test_tls_begins_at_once_where_the_provider_takes_it(text: str, negotiation: str | None) -> None:
+    assert parse(SecretStr(text)).query.get("sslnegotiation") == negotiation
 
 
 @pytest.mark.parametrize(
@@ -80,7 +131,7 @@ def test_known_providers_endpoints_are_told_apart(text: str, kind: str | None) -
         "postgresql://user:not-a-real-secret@db.example:port/notes",
         "postgresql://user:not-a/real-secret@db.example/notes",
         "postgresql://user:not-a-real-secret@db.example:65536/notes",
-        "postgresql://user:not-a-real-secret@db.example/notes?pgbouncer=true",
+        "postgresql://user:not-a-real-secret@db.example/notes?schema=public",
         "postgresql://user:not-a-real-secret@db.example/notes?sslmode=requre",
     ],
 )
@@ -136,8 +187,8 @@ def test_escaped_character_is_read_and_the_hint_names_its_escape(character: str)
 
 
 def test_refusal_names_the_parameter() -> None:
-    with pytest.raises(ValueError, match="the parameter pgbouncer"):
-        parse(SecretStr("postgresql://user@db.example/notes?pgbouncer=true"))
+    with pytest.raises(ValueError, match="the parameter schema"):
+        parse(SecretStr("postgresql://user@db.example/notes?schema=public"))
 
 
 @pytest.mark.parametrize("query", ["", "?sslmode=prefer", "?sslmode=disable"])

@@ -27,6 +27,7 @@ from tenacity.retry import retry_if_exception
 
 from .deadline import watchdog
 from .driver import CONNECT_TIMEOUT
+from .providers import advice
 from .settings import ENDPOINT
 
 log = logging.getLogger(__name__)
@@ -35,24 +36,19 @@ log = logging.getLogger(__name__)
 #: to connect to it.
 PERMANENT_CLASSES = ("28", "3D", "42")
 
-#: The same as text, in small letters: libpq reports no SQLSTATE of a failed login, PgBouncer has its own, and providers
-#: that refuse a login until somebody changes something in their console report one that says nothing (XX000). Those of
-#: endpoints and a quota are Neon's, that of a tenant is Supabase's. If the server's language is not English, these are
-#: not recognized, and the error comes after the time-out.
+#: The same as text, in small letters: libpq reports no SQLSTATE of a failed login, and PgBouncer has its own. Providers
+#: have words too (see advice). If the server's language is not English, none is recognized, and the error comes after
+#: the time-out.
 PERMANENT_WORDS = (
     "authentication failed",
     "certificate verify failed",
     "channel binding is required",
     "does not exist",
     "does not match host name",
-    "endpoint could not be found",
-    "endpoint has been disabled",
     "no password supplied",
     "no pg_hba.conf entry",
     "no such database",
     "no such user",
-    "quota",
-    "tenant or user not found",
 )
 
 #: The shortest time-out of one attempt, in seconds. libpq takes no shorter one.
@@ -155,7 +151,9 @@ def is_transient(error: BaseException, dialect: Dialect) -> bool:
     if isinstance(error, ssl.SSLCertVerificationError) or not isinstance(error, OSError | dialect.loaded_dbapi.Error):
         return False
     sqlstate = getattr(error, "sqlstate", None) or ""
-    return not (sqlstate.startswith(PERMANENT_CLASSES) or any(words in str(error).lower() for words in PERMANENT_WORDS))
+    said = str(error).lower()
+    refused_for_good = advice(said) or any(words in said for words in PERMANENT_WORDS)
+    return not (sqlstate.startswith(PERMANENT_CLASSES) or refused_for_good)
 
 
 def log_attempt(attempt: RetryCallState) -> None:

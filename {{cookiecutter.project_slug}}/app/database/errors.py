@@ -8,6 +8,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementErr
 
 from .deadline import WATCH
 from .driver import is_bad_value, is_lost
+from .providers import advice
 
 #: The SQLSTATE (Postgres's error codes) of a server that takes no writes. A new connection may lead to another one.
 READ_ONLY = "25006"
@@ -49,9 +50,10 @@ def sqlstate_of(error: Any) -> str:
 
 
 def reason(error: Exception) -> str:
-    """The error's own words in one line, without the statement and without SQLAlchemy's link."""
+    """The error's own words in one line, without the statement and without SQLAlchemy's link, and what to do."""
     if isinstance(error, DBAPIError):
         words, details = str(error.orig), error.detail
     else:
         words, details = " ".join(map(str, error.args)), []
-    return " ".join([*words.splitlines()[:1], *details]) or type(error).__name__
+    to_do = advice(words)
+    return " ".join([*words.splitlines()[:1], *details, *([f"({to_do})"] if to_do else [])]) or type(error).__name__

@@ -1,4 +1,6 @@
 {% set strategy = cookiecutter._pooling_strategies[cookiecutter.pooling_strategy] %}
+{% set provider = cookiecutter._providers[cookiecutter.provider] %}
+{% set numbers = cookiecutter | numbers %}
 """The settings of the database from the environment, typed and checked before the first connection."""
 
 import logging
@@ -7,11 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import {{ "AliasChoices, " if provider.direct_url_variables else "" }}Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .driver import translate
-from .url import Endpoint, endpoint
+from .providers import PROVIDER, Endpoint, recognize, remedy
+from .url import ignored_parameters
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +23,11 @@ Loaded = TypeVar("Loaded", bound=BaseSettings)
 #: The kind of endpoint that engine.py is made for; DATABASE_URL must lead to it.
 ENDPOINT: Endpoint = "{{ strategy.endpoint }}"
 
-REMEDIES: dict[Endpoint, str] = {
-    "pooled": "use the provider's pooled connection string (on Neon the host with -pooler, on Supabase port 6543)",
-    "direct": "use the provider's direct connection string (on Neon the host without -pooler, on Supabase port 5432)",
-}
+{% if provider.direct_url_variables %}
+#: The variables that are read as the direct connection string; the first that is set counts. {{ provider.name }} writes the last.
+DIRECT_URL_VARIABLES = ({{ (["DATABASE_DIRECT_URL"] + provider.direct_url_variables) | map("tojson") | join(", ") }})
 
+{% endif %}
 #: Where development has its settings.
 ENV_FILE = ".env"
 
@@ -37,17 +40,27 @@ class DatabaseSettings(BaseSettings):
     )
 
     database_url: SecretStr
-    """The {{ strategy.endpoint }} connection string, as the provider prints it."""
+    """The connection string as the provider prints it.
 
+    It is {{ numbers.endpoint.connection_string }}.
+    """
+
+{% if provider.direct_url_variables %}
+    database_direct_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices(*DIRECT_URL_VARIABLES))
+{% else %}
     database_direct_url: SecretStr | None = None
-    """The direct connection string, for migrations; DATABASE_URL when not set."""
+{% endif %}
+    """The connection string for migrations; DATABASE_URL when not set.
 
-{% for setting in strategy.settings %}
+    It is {{ provider.endpoints[provider.migrations].connection_string }}.
+    """
+
+{% for setting in numbers.settings %}
     {{ setting.name }}: {{ setting.type }} = Field(default={{ setting.default }}, {{ setting.check }})
     """{{ setting.help }}"""
 
 {% endfor %}
-    database_connect_timeout: int = Field(default=5, ge=2)
+    database_connect_timeout: int = Field(default={{ provider.connect_timeout }}, ge=2)
     """Seconds that one attempt to connect may take."""
 
     database_wake_timeout: float = Field(default=20, ge=0)
@@ -71,6 +84,10 @@ class DatabaseSettings(BaseSettings):
         refuse_other_endpoint("DATABASE_URL", self.database_url, ENDPOINT)
         if self.database_direct_url:
             refuse_other_endpoint("DATABASE_DIRECT_URL", self.database_direct_url, "direct")
+        urls = {"DATABASE_URL": self.database_url, "DATABASE_DIRECT_URL": self.database_direct_url}
+        for name, url in urls.items():
+            if url and (ignored := ignored_parameters(url)):
+                log.info("%s has parameters for other clients, which are ignored: %s.", name, ", ".join(ignored))
         return self
 
     def migration_url(self) -> SecretStr:
@@ -91,11 +108,11 @@ def refuse_other_endpoint(name: str, url: SecretStr, wanted: Endpoint) -> None:
         ValueError: the message says what to do.
     """
     try:
-        found = endpoint(translate(url)[0])
+        found = recognize(translate(url)[0])
     except ValueError as error:
         raise ValueError(f"{name} cannot be used. {error}") from None
-    if found not in {wanted, None}:
-        raise ValueError(f"{name} leads to the provider's {found} endpoint: {REMEDIES[wanted]}.")
+    if found and not found.serves(wanted):
+        raise ValueError(f"{name} leads to {found.provider}'s {found.kind} endpoint: {remedy(found.provider, wanted)}.")
 
 
 @cache
@@ -138,7 +155,7 @@ def mistakes(error: ValidationError) -> list[str]:
         said = mistake["msg"].removeprefix("Value error, ")
         match name.upper(), inside, mistake["type"]:
             case "DATABASE_URL", [], "missing":
-                sentences.append(f"DATABASE_URL is not set: {REMEDIES[ENDPOINT]}.")
+                sentences.append(f"DATABASE_URL is not set: {remedy(PROVIDER, ENDPOINT)}.")
             case variable, [], "missing":
                 sentences.append(f"{variable} is not set.")
             case "", *_:

@@ -1,22 +1,15 @@
-"""A provider's connection string: its parts, and the kind of endpoint that its host is."""
+"""A connection string as a provider prints it, and its parts."""
 
 import re
 from collections.abc import Mapping
-from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-#: A direct endpoint is the database server. A pooled one is a pooler, which shares server connections among clients.
-Endpoint = Literal["direct", "pooled"]
+from .providers import DEFAULT_PORT, IGNORED_PARAMETERS, recognize
 
 DIALECT = "{{ cookiecutter._drivers[cookiecutter.driver].dialect }}"
-
-DEFAULT_PORT = 5432
-
-#: Supabase serves its transaction pooler on this port; on 5432 the same host keeps one server connection per client.
-SUPABASE_POOLER_PORT = 6543
 
 #: libpq's values of sslmode, from no TLS to full verification; from the fourth on the connection is always encrypted.
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -38,8 +31,9 @@ def parse(database_url: SecretStr) -> URL:
     """A SQLAlchemy URL from a connection string as a provider prints it.
 
     Takes postgres:// and postgresql://, percent-encoded user names and passwords, IPv6 addresses, several hosts and
-    unix sockets. A known provider's URL gets at least sslmode=require, and verify-full without sslrootcert trusts
-    the public certificate authorities.
+    unix sockets. A known provider's URL gets at least sslmode=require; where its endpoint begins TLS at once, also
+    sslnegotiation=direct, unless the URL says otherwise. verify-full without sslrootcert trusts the public certificate
+    authorities. Parameters for clients of other languages are left out.
 
     Raises:
         ValueError: it is not such a string. The message names the wrong part and never quotes a secret.
@@ -55,7 +49,9 @@ def parse(database_url: SecretStr) -> URL:
         raise ValueError(f"It does not look like postgresql://user:password@host/database; {ESCAPES}.")
     credentials, _, hosts = found["authority"].rpartition("@")
     user, _, password = credentials.partition(":")
-    query = dict(parse_qsl((found["query"] or "").replace("+", "%2B"), keep_blank_values=True))
+    query = parameters(found["query"])
+    for name in IGNORED_PARAMETERS:
+        query.pop(name, None)
     refuse_unknown_parameters(query)
     addresses = [address(text) for text in hosts.split(",") if text]
     if query.get("sslmode", "prefer") not in TLS_MODES:
@@ -73,11 +69,24 @@ def parse(database_url: SecretStr) -> URL:
         hosts = ",".join(host for host, _ in addresses)
         ports = ",".join(str(port or DEFAULT_PORT) for _, port in addresses)
         url = url.update_query_dict({"host": hosts, "port": ports})
-    if endpoint(url) and url.query.get("sslmode", "prefer") in TLS_MODES[:3]:
+    known = recognize(url)
+    if known and known.tls and url.query.get("sslmode", "prefer") in TLS_MODES[:3]:
         url = url.update_query_dict({"sslmode": "require"})
+    if known and known.tls == "direct" and "sslnegotiation" not in url.query:
+        url = url.update_query_dict({"sslnegotiation": "direct"})
     if url.query.get("sslmode") == "verify-full" and "sslrootcert" not in url.query:
         url = url.update_query_dict({"sslrootcert": "system"})
     return url
+
+
+def parameters(query: str | None) -> dict[str, str]:
+    return dict(parse_qsl((query or "").replace("+", "%2B"), keep_blank_values=True))
+
+
+def ignored_parameters(database_url: SecretStr) -> list[str]:
+    """The parameters of this connection string that parse() leaves out."""
+    query = database_url.get_secret_value().partition("?")[2]
+    return sorted(IGNORED_PARAMETERS & parameters(query).keys())
 
 
 def refuse_what_cannot_be_decoded(text: str) -> None:
@@ -104,13 +113,3 @@ def address(text: str) -> tuple[str, int | None]:
     if not found or int(found["port"] or 1) not in range(1, 65536):
         raise ValueError(f"Its host or port is malformed; {ESCAPES}.")
     return found["ipv6"] or unquote(found["host"]), int(found["port"]) if found["port"] else None
-
-
-def endpoint(url: URL) -> Endpoint | None:
-    """The kind of endpoint that a known provider's host is; None for any other host."""
-    host = (url.host or str(url.query.get("host", ""))).lower()
-    if host.endswith(".neon.tech"):
-        return "pooled" if host.split(".")[0].endswith("-pooler") else "direct"
-    if host.endswith((".supabase.com", ".supabase.co")):
-        return "pooled" if url.port == SUPABASE_POOLER_PORT else "direct"
-    return None

@@ -13,14 +13,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from ..budget import instances_that_fit
 from ..driver import backend_pid, ping
+from ..providers import Endpoint, KnownEndpoint, recognize, serves, sizes_with
 from ..settings import ENDPOINT, get_database_settings
-from ..url import Endpoint
 from . import wire
 from .migrations import MigrationsUnknownError, pending_revisions
-
-#: During a rollout the old and the new revision hold connections together.
-REVISIONS = 2
 
 #: How many queries measure the round trip; it is their median.
 SAMPLES = 20
@@ -40,8 +38,11 @@ class EndpointFacts:
     round_trip_ms: float
     """Milliseconds of a query that does nothing, the median of 20."""
 
+    provider: str | None
+    """Whose endpoint it is, by its host; null where the host says nothing."""
+
     kind: Endpoint
-    """direct or pooled."""
+    """direct, pooled or session."""
 
     kind_wanted: Endpoint
     """The kind that engine.py is made for."""
@@ -111,20 +112,24 @@ class ConnectionFacts:
     limit: int
     """max_connections of the server."""
 
+    size: str | None
+    """The provider's size that has this limit, or several; null where none has."""
+
     reserved: int
     """Those of the limit that are kept back for superusers and for roles that may use reserved connections."""
 
     used: int
     """Those in use now, of all clients."""
 
-    available: int
-    """Those that the role may have: neither reserved nor beyond its own limit."""
+    available: int | None
+    """Those that this service may have at the endpoint: of the server neither reserved nor beyond the role's own limit;
+    of a pooler as many as it takes clients, null where that is not known."""
 
     for_each_instance: int
     """The most that an instance of this service has."""
 
     instances: int | None
-    """How many instances fit with two revisions, as in a rollout; null where a pooler has the limit."""
+    """The largest maximum of instances that fits; null where a pooler's limit is not known."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ class Facts:
 @dataclass(frozen=True)
 class DirectFacts:
     kind: Endpoint
-    """direct or pooled."""
+    """direct, pooled or session."""
 
     role: RoleFacts
 
@@ -170,12 +175,12 @@ def facts_of(connection: Connection) -> Facts:
         sqlalchemy.exc.SQLAlchemyError: the connection was lost, or the server refused a query.
     """
     begin(connection)
-    role = role_facts(connection)
+    role, endpoint = role_facts(connection), endpoint_facts(connection)
     return Facts(
-        endpoint=endpoint_facts(connection),
+        endpoint=endpoint,
         server=server_facts(connection),
         role=role,
-        connections=connection_facts(connection, role),
+        connections=connection_facts(connection, role, endpoint.kind),
         # The last, because it ends the transaction.
         tables=table_facts(connection),
     )
@@ -184,7 +189,7 @@ def facts_of(connection: Connection) -> Facts:
 def direct_facts_of(connection: Connection) -> DirectFacts:
     """The facts of DATABASE_DIRECT_URL; otherwise as facts_of()."""
     begin(connection)
-    return DirectFacts(kind_of(connection), role_facts(connection))
+    return DirectFacts(kind_of(connection, recognize(connection.engine.url)), role_facts(connection))
 
 
 def begin(connection: Connection) -> None:
@@ -192,14 +197,18 @@ def begin(connection: Connection) -> None:
     connection.execute(text("SET TRANSACTION READ ONLY"))
 
 
-def kind_of(connection: Connection) -> Endpoint:
+def kind_of(connection: Connection, known: KnownEndpoint | None) -> Endpoint:
+    # A connection cannot show that its pooler keeps one server connection for it; its host may say so.
+    if known and known.kind == "session":
+        return "session"
     # A pooler names one process when the connection is made, and runs queries in another.
     pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     return "direct" if pid == backend_pid(connection.connection.driver_connection) else "pooled"
 
 
 def endpoint_facts(connection: Connection) -> EndpointFacts:
-    kind = kind_of(connection)
+    known = recognize(connection.engine.url)
+    kind = kind_of(connection, known)
     tls, tls_version = connection.execute(
         text("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
     ).one()
@@ -208,6 +217,7 @@ def endpoint_facts(connection: Connection) -> EndpointFacts:
     return EndpointFacts(
         connect_ms=round(1000 * connection.info[CONNECT_SECONDS], 1),
         round_trip_ms=round(1000 * round_trip(connection), 2),
+        provider=known.provider if known else None,
         kind=kind,
         kind_wanted=ENDPOINT,
         is_local=address is None or ip_address(address).is_loopback,
@@ -216,8 +226,8 @@ def endpoint_facts(connection: Connection) -> EndpointFacts:
         certificate_verified=encryption.certificate_verified,
         host_name_verified=encryption.host_name_verified,
         channel_bound=encryption.channel_bound,
-        tls_behind_pooler=tls if kind == "pooled" else None,
-        prepared_statements_kept=kind == "direct" or prepared_statements_kept(connection),
+        tls_behind_pooler=None if kind == "direct" else tls,
+        prepared_statements_kept=serves(kind, "direct") or prepared_statements_kept(connection),
     )
 
 
@@ -280,7 +290,7 @@ def role_facts(connection: Connection) -> RoleFacts:
     return RoleFacts(name, schema, may_make_tables, limit)
 
 
-def connection_facts(connection: Connection, role: RoleFacts) -> ConnectionFacts:
+def connection_facts(connection: Connection, role: RoleFacts, kind: Endpoint) -> ConnectionFacts:
     # A role that may not look into the sessions of others sees that they are there, but not of which type they are.
     limit, reserved, used = connection.execute(
         text(
@@ -291,10 +301,18 @@ def connection_facts(connection: Connection, role: RoleFacts) -> ConnectionFacts
             " WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend')::int"
         )
     ).one()
-    available = limit - reserved if role.connection_limit is None else min(limit - reserved, role.connection_limit)
+    known = recognize(connection.engine.url)
+    sizes = sizes_with(known.provider, limit) if known else []
+    of_server = limit - reserved if role.connection_limit is None else min(limit - reserved, role.connection_limit)
+    available = {
+        "direct": of_server,
+        "session": sizes[0].pool_size if sizes else None,
+        "pooled": sizes[0].pooler_clients if sizes else None,
+    }[kind]
     each = get_database_settings().concurrency
-    instances = available // (each * REVISIONS) if ENDPOINT == "direct" else None
-    return ConnectionFacts(limit, reserved, used, available, each, instances)
+    instances = None if available is None else instances_that_fit(available, each)
+    size = " or ".join(size.name for size in sizes) or None
+    return ConnectionFacts(limit, size, reserved, used, available, each, instances)
 
 
 def table_facts(connection: Connection) -> TableFacts:

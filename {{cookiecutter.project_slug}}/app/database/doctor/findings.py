@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..settings import REMEDIES
+from ..budget import connections_needed
+from ..providers import PROVIDER, remedy, serves
 from .facts import (
-    REVISIONS,
     WRITES,
     ConnectionFacts,
     DirectFacts,
@@ -30,8 +30,11 @@ def contradictions(facts: Facts, direct: DirectFacts | None) -> list[str]:
 
 def in_endpoint(endpoint: EndpointFacts) -> Iterator[str]:
     wanted = endpoint.kind_wanted
-    if endpoint.kind != wanted:
-        yield f"DATABASE_URL leads to a {endpoint.kind} endpoint, engine.py is for a {wanted} one: {REMEDIES[wanted]}."
+    if not serves(endpoint.kind, wanted):
+        yield (
+            f"DATABASE_URL leads to a {endpoint.kind} endpoint, engine.py is for a {wanted} one: "
+            f"{remedy(endpoint.provider or PROVIDER, wanted)}."
+        )
     if not endpoint.tls and not endpoint.is_local:
         yield "Passwords and data cross the network without TLS: add sslmode=verify-full to DATABASE_URL."
 
@@ -72,16 +75,16 @@ def in_tables(tables: TableFacts, role: RoleFacts) -> Iterator[str]:
 
 def in_connections(connections: ConnectionFacts, role: RoleFacts) -> Iterator[str]:
     if connections.instances == 0:
-        needed = connections.for_each_instance * REVISIONS
+        needed = connections_needed(1, connections.for_each_instance)
         yield (
-            f"One instance in {REVISIONS} revisions may take {needed} connections, and the role {role.name} may have "
-            f"{connections.available}: make the pool smaller, or raise the limit."
+            f"One instance, another one during a release, and the migrations may take {needed} connections, and "
+            f"{connections.available} are there for {role.name}: make the pool smaller, or raise the limit."
         )
 
 
 def in_direct(direct: DirectFacts) -> Iterator[str]:
     if direct.kind == "pooled":
-        yield f"DATABASE_DIRECT_URL leads to a pooler: {REMEDIES['direct']}."
+        yield f"DATABASE_DIRECT_URL leads to a pooler in transaction mode: {remedy(PROVIDER, 'direct')}."
     if not direct.role.may_make_tables:
         schema = direct.role.schema or "public"
         yield (

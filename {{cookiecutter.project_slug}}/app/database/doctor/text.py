@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from .facts import (
-    REVISIONS,
     SAMPLES,
     WRITES,
     ConnectionFacts,
@@ -36,7 +35,11 @@ def fact_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     yield from connection_lines(facts.connections, facts.role)
 
 
-KINDS = {"pooled": "pooled: a pooler stands between", "direct": "direct: the server itself"}
+KINDS = {
+    "direct": "direct: the server itself",
+    "session": "session: a pooler that keeps one server connection for each client",
+    "pooled": "pooled: a pooler stands between",
+}
 
 KEPT = {
     True: "statements outlive their transaction: the pooler keeps track of their names",
@@ -46,9 +49,9 @@ KEPT = {
 
 
 def endpoint_lines(endpoint: EndpointFacts) -> Iterator[tuple[str, str]]:
-    yield "Endpoint", KINDS[endpoint.kind]
+    yield "Endpoint", f"{f'{endpoint.provider}, ' if endpoint.provider else ''}{KINDS[endpoint.kind]}"
     yield "TLS", tls(endpoint)
-    if endpoint.kind == "pooled":
+    if endpoint.kind != "direct":
         yield "Behind it", f"TLS {'yes' if endpoint.tls_behind_pooler else 'no'}, between pooler and server"
         yield "Prepared", KEPT[endpoint.prepared_statements_kept]
     yield "Round trip", f"{endpoint.round_trip_ms:.2f} ms, the median of {SAMPLES} queries"
@@ -95,11 +98,12 @@ READ_ONLY = {
 
 def connection_lines(connections: ConnectionFacts, role: RoleFacts) -> Iterator[tuple[str, str]]:
     reserved = f"{connections.reserved} of these are kept back for superusers"
-    yield "Connections", f"{connections.used} in use of {connections.limit}; {reserved}"
+    size = f", as {connections.size} has" if connections.size else ""
+    yield "Connections", f"{connections.used} in use of {connections.limit}{size}; {reserved}"
     if role.connection_limit is not None:
         yield "Role's limit", f"{role.connection_limit} connections"
     yield "This service", f"at most {connections.for_each_instance} for each instance"
     if connections.instances is None:
         yield "Room for", "as many instances as the pooler takes clients; the provider's documentation has its limit"
     else:
-        yield "Room for", f"{connections.instances} instances, in {REVISIONS} revisions during a rollout"
+        yield "Room for", f"{connections.instances} instances beside a release, in {connections.available} connections"

@@ -1,0 +1,36 @@
+"""Every combination with every provider: its raw output, and what is said of providers, in code and in docs."""
+
+from collections.abc import Callable
+
+import test_output
+from combinations import CONTEXT, RENDERED, Combination, each_with_another_provider
+from conftest import Bake
+from test_linters import LINTERS, findings, texts_for
+
+#: What test_output looks at in each combination.
+CHECKS: list[Callable[[Bake, Combination], None]] = [
+    test_output.test_same_files_as_every_other,
+    test_output.test_nothing_of_jinja_is_left,
+    test_output.test_no_trace_of_blank_lines_where_a_choice_was,
+    test_output.test_data_files_parse,
+    test_output.test_every_dependency_is_imported_or_is_the_driver,
+    test_output.test_every_import_is_a_dependency,
+    test_output.test_other_drivers_are_not_mentioned_in_the_code,
+    test_output.test_engine_has_exactly_its_own_arguments,
+    test_output.test_imports_run_one_way,
+    test_output.test_every_setting_is_described_with_its_default,
+    test_output.test_what_knows_no_web_framework_is_the_same_for_each,
+]
+
+
+@each_with_another_provider
+def test_raw_output_is_finished(bake: Bake, combination: Combination) -> None:
+    """Both pipelines take turns."""
+    for check in CHECKS:
+        check(bake, combination)
+    for command in ("check", "format --check"):
+        test_output.test_ruff_finds_nothing(bake, combination, command)
+    pipelines = CONTEXT["pipeline"]
+    pipeline = pipelines[RENDERED.index(combination) % len(pipelines)]
+    for linter in LINTERS:
+        assert not findings(linter, texts_for(linter, bake(combination, pipeline).path)), linter
