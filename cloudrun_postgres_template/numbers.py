@@ -57,8 +57,9 @@ def connections_at(endpoint: Mapping[str, Any], size: Mapping[str, Any]) -> int:
 def because(provider: Mapping[str, Any], endpoint: Mapping[str, Any], size: Mapping[str, Any]) -> str:
     """Why there are so many connections."""
     of = f"on {size['name']}, the smallest size" if len(provider["sizes"]) > 1 else size["name"]
+    most, reserved, shared = size["max_connections"], size["reserved"], size["pool_size"]
     return {
-        "max_connections": f"max_connections {of}, is {size['max_connections']}, and {size['reserved']} of these are kept back.",
-        "pooler_clients": f"the clients that the pooler takes {of}. They share {size['pool_size']} connections to the server.",
+        "max_connections": f"max_connections {of}, is {most}, and {reserved} of these are kept back.",
+        "pooler_clients": f"the clients that the pooler takes {of}. They share {shared} connections to the server.",
         "pool_size": f"the pool size of the session pooler {of}; the dashboard sets it.",
     }[endpoint["limit"]]

@@ -148,7 +148,7 @@ def test_other_endpoint_and_pending_migrations_are_contradictions(
     assert report["facts"]["tables"]["pending_migrations"] == ["0001"]
     assert said(
         report["contradictions"],
-        f"DATABASE_URL leads to a {other} endpoint, engine.py is for a {combination.endpoint} one: use the provider's",
+        f"DATABASE_URL leads to a {other} endpoint, engine.py is for a {combination.endpoint} one: use Neon's",
         "Migrations are pending (0001): run alembic upgrade head.",
     )
 
@@ -223,7 +223,7 @@ def test_limits_of_the_role_are_facts(check: Check, url: str, postgres: Postgres
     assert report["facts"]["role"]["connection_limit"] == report["facts"]["connections"]["available"] == 29
     assert report["facts"]["server"]["statement_timeout_ms"] == 45_000
     assert report["facts"]["server"]["idle_in_transaction_timeout_ms"] == 60_000
-    assert said(report["contradictions"], "One instance in 2 revisions may take 30 connections")
+    assert said(report["contradictions"], "and the migrations may take 31 connections, and 29 are there for service")
     for line in ("Time-out      45000 ms for a statement", "Role's limit  29 connections", "Room for      0 instances"):
         assert line in text
 
@@ -243,7 +243,7 @@ def test_pooler_is_no_endpoint_for_migrations(check: Check, url: str, pgbouncer:
     check.migrate(url)
     report = check(url, pgbouncer.pooled_url(database))
     assert report["direct_facts"]["kind"] == "pooled"
-    assert said(report["contradictions"], "DATABASE_DIRECT_URL leads to a pooler: use the provider's direct")
+    assert said(report["contradictions"], "leads to a pooler in transaction mode: use Neon's direct")
 
 
 @one_direct

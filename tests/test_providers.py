@@ -5,6 +5,7 @@ from collections.abc import Callable
 import test_output
 from combinations import CONTEXT, RENDERED, Combination, each_with_another_provider
 from conftest import Bake
+from provider_page import PAGE, page
 from test_linters import LINTERS, findings, texts_for
 
 #: What test_output looks at in each combination.
@@ -34,3 +35,7 @@ def test_raw_output_is_finished(bake: Bake, combination: Combination) -> None:
     pipeline = pipelines[RENDERED.index(combination) % len(pipelines)]
     for linter in LINTERS:
         assert not findings(linter, texts_for(linter, bake(combination, pipeline).path)), linter
+
+
+def test_page_of_the_docs_is_made_from_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "Run: python tests/provider_page.py"

@@ -139,6 +139,11 @@ REMOTE = EndpointFacts(
 )
 
 
+def test_session_pooler_is_told_by_its_host() -> None:
+    [session] = [known for known in ENDPOINTS if known.kind == "session"]
+    assert kind_of(Connection.__new__(Connection), session) == "session"
+
+
 def test_network_without_tls_is_a_contradiction() -> None:
     assert not [*in_endpoint(REMOTE), *on_endpoint(REMOTE)]
     assert not [*in_endpoint(replace(REMOTE, tls=False, certificate_verified=False, is_local=True))]
