@@ -127,6 +127,22 @@ def each(combinations: Iterable[Combination], rest: Sequence[Combination] = REST
     return pytest.mark.parametrize("combination", marked)
 
 
+def with_providers_in_turn(combinations: Sequence[Combination]) -> list[Combination]:
+    """The same combinations, with the providers that have their strategy taking turns."""
+    return [
+        replace(c, provider=fitting[number % len(fitting)])
+        for number, c in enumerate(combinations)
+        for fitting in [[name for name, row in PROVIDERS.items() if c.pooling_strategy in row["strategies"]]]
+    ]
+
+
+def one_for_each_provider_and_driver() -> list[Combination]:
+    return [
+        next(c for c in RENDERED if (c.provider, c.driver) == (provider, driver))
+        for provider, driver in product(PROVIDERS, DRIVERS)
+    ]
+
+
 each_combination = pytest.mark.parametrize("combination", SUPPORTED, ids=str)
 #: With the providers beside the first.
 each_with_another_provider = pytest.mark.parametrize(
@@ -135,7 +151,13 @@ each_with_another_provider = pytest.mark.parametrize(
 each_live_combination = each(LIVE + REST)
 each_engine = each(LIVE)
 #: Without those whose owner's service tests itself in test_owner_path.py.
-each_without_an_owner = each(LIVE + REST, rest=REST + FLAVOURS)
+each_without_an_owner = each(
+    with_providers_in_turn([c for c in LIVE if c not in FLAVOURS]) + FLAVOURS + REST, rest=REST + FLAVOURS
+)
+#: The types depend on a provider only in files that are the same for all frameworks and strategies.
+each_type = pytest.mark.parametrize(
+    "combination", list(dict.fromkeys([*SUPPORTED, *one_for_each_provider_and_driver()])), ids=str
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
-from combinations import TEMPLATE, Combination, each_combination, each_without_an_owner
+from combinations import TEMPLATE, Combination, each_type, each_without_an_owner
 from conftest import Bake, RecordProperty
 from environments import environment, type_checker
 from servers import find_servers
@@ -15,7 +15,7 @@ from servers import find_servers
 TYPE_CACHE = TEMPLATE / ".cache" / "mypy" / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
-@each_combination
+@each_type
 def test_types_are_strict(bake: Bake, combination: Combination) -> None:
     project = bake(combination)
     # By their whole paths: mypy takes a file of the same path, size and second for one that it has seen.
