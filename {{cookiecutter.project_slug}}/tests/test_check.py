@@ -9,9 +9,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
-from app.database.doctor.facts import EndpointFacts
+from app.database.doctor.facts import EndpointFacts, kind_of
 from app.database.doctor.findings import in_endpoint, on_endpoint
+from app.database.providers import ENDPOINTS
 from app.database.settings import ENDPOINT
 from tests.conftest import DATABASE
 from tests.migrations import alembic
