@@ -9,8 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Connection
 
+from app.database.doctor.examination import note_on
 from app.database.doctor.facts import EndpointFacts, kind_of
 from app.database.doctor.findings import in_endpoint, on_endpoint
 from app.database.providers import ENDPOINTS
@@ -139,6 +141,12 @@ REMOTE = EndpointFacts(
     tls_behind_pooler=None,
     prepared_statements_kept=None,
 )
+
+
+def test_what_keeps_clients_from_an_endpoint_is_said_where_it_does_not_answer() -> None:
+    url = "postgresql://postgres@db.abcdefghijklmnopqrst.supabase.co:5432/postgres"
+    assert "has IPv6 only" in note_on(SecretStr(url))
+    assert note_on(SecretStr(url.replace("supabase.co", "example"))) == ""
 
 
 def test_session_pooler_is_told_by_its_host() -> None:

@@ -7,8 +7,10 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..driver import translate
 from ..engine import build_engine
 from ..errors import reason
+from ..providers import recognize
 from ..settings import DatabaseSettings, explain, get_database_settings
 from .facts import DirectFacts, direct_facts_of, facts_of, observe
 from .findings import contradictions, notes
@@ -26,19 +28,26 @@ async def examined() -> Report:
     try:
         facts = await found(settings.database_url, settings, facts_of)
     except SQLAlchemyError as error:
-        return Report(error=f"The database does not answer: {reason(error)}")
+        return Report(error=f"The database does not answer: {reason(error)}{note_on(settings.database_url)}")
     try:
         direct = await direct_facts(settings)
         unreachable = []
     except SQLAlchemyError as error:
         direct = None
-        unreachable = [f"DATABASE_DIRECT_URL does not answer, so migrations cannot run: {reason(error)}"]
+        note = note_on(settings.database_direct_url)
+        unreachable = [f"DATABASE_DIRECT_URL does not answer, so migrations cannot run: {reason(error)}{note}"]
     return Report(
         facts=facts,
         direct_facts=direct,
         contradictions=[*contradictions(facts, direct), *unreachable],
         notes=notes(facts, direct),
     )
+
+
+def note_on(url: SecretStr | None) -> str:
+    """What often keeps clients from reaching this endpoint, to be appended to an error; or nothing."""
+    known = recognize(translate(url)[0]) if url else None
+    return f" (Of {known.provider}: {known.note}.)" if known and known.note else ""
 
 
 async def direct_facts(settings: DatabaseSettings) -> DirectFacts | None:

@@ -28,6 +28,8 @@ class KnownEndpoint(NamedTuple):
     tls: Literal["require", "direct"] | None
     #: How the provider calls it.
     connection_string: str
+    #: What keeps clients from reaching it.
+    note: str | None
 
     def serves(self, wanted: Endpoint) -> bool:
         return serves(self.kind, wanted)
@@ -55,6 +57,7 @@ ENDPOINTS = (
         port={{ endpoint.port }},
         tls={{ '"' ~ endpoint.tls ~ '"' if endpoint.tls else "None" }},
         connection_string="{{ endpoint.connection_string }}",
+        note={{ '"' ~ endpoint.note ~ '"' if endpoint.note else "None" }},
     ),
 {% endfor %}
 {% endfor %}
