@@ -19,7 +19,7 @@ if sys.version_info < (3, 11) or cookiecutter_version.startswith(("1.", "2.0.", 
     )
 
 from cloudrun_postgres_template.answers import AnswersContext
-from cloudrun_postgres_template.names import account, image, shortened, slug
+from cloudrun_postgres_template.names import account, image, roles, shortened, slug
 from cloudrun_postgres_template.numbers import numbers
 from cloudrun_postgres_template.origin import TEMPLATE, origin
 from cloudrun_postgres_template.text import markdown, quoted
@@ -58,6 +58,7 @@ class Service(Extension):
         environment.filters.update(
             account=account,
             image=image,
+            roles=roles,
             shortened=shortened,
             slug=slug,
             numbers=numbers,

@@ -7,9 +7,13 @@ from typing import Any
 from slugify import slugify
 
 from cloudrun_postgres_template.refusals import LONGEST_SLUG, refuse
+from cloudrun_postgres_template.tables import tables
 
 #: Google Cloud allows 30 characters for a service account's name; the longest suffix is -run or -job.
 LONGEST_ACCOUNT = 26
+
+#: Postgres cuts longer names of roles (NAMEDATALEN - 1).
+LONGEST_ROLE = 63
 
 
 def slug(answers: Mapping[str, Any]) -> str:
@@ -25,7 +29,35 @@ def slug(answers: Mapping[str, Any]) -> str:
 
 def account(answers: Mapping[str, Any]) -> str:
     """What the names of the service's accounts begin with."""
-    return shortened(answers["project_slug"], LONGEST_ACCOUNT)
+    length = LONGEST_ACCOUNT
+    if signs_in_with_account(answers):
+        length = min(length, LONGEST_ROLE - len(account_role("-run", answers)))
+    return shortened(answers["project_slug"], length)
+
+
+def roles(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The roles in the database: of the owner of the tables and of the service, and the accounts that have them.
+
+    accounts: for each role the role of a service account, which signs in without a password and is its member; none where
+    the two roles sign in themselves.
+    """
+    name = answers["project_slug"].replace("-", "_")
+    owner, runtime = f"{name}_owner", f"{name}_run"
+    accounts = {}
+    if signs_in_with_account(answers):
+        name = account(answers)
+        accounts = {owner: account_role(f"{name}-job", answers), runtime: account_role(f"{name}-run", answers)}
+    return {"owner": owner, "runtime": runtime, "accounts": accounts}
+
+
+def signs_in_with_account(answers: Mapping[str, Any]) -> bool:
+    """Whether the service's accounts are roles in the database, without passwords."""
+    return bool(tables()["_providers"][answers["provider"]]["passwords"] is None)
+
+
+def account_role(name: str, answers: Mapping[str, Any]) -> str:
+    """The role of a service account, as Cloud SQL calls it."""
+    return f"{name}@{answers['gcp_project_id']}.iam"
 
 
 def image(answers: Mapping[str, Any]) -> str:

@@ -27,8 +27,8 @@ def remove_files_of_other_choices() -> str:
     """Remove what `--overwrite-if-exists` left of a service with another pipeline or provider, and say so."""
     said = []
     for question, (choice, rows) in CHOICES.items():
-        others = [file for name, row in rows.items() if name != choice for file in row["files"]]
-        there = [file for file in others if Path(file).is_file()]
+        others = {file for row in rows.values() for file in row["files"]} - set(rows[choice]["files"])
+        there = sorted(file for file in others if Path(file).is_file())
         for file in there:
             Path(file).unlink()
         said += [f"Removed {' and '.join(there)}, of another {question}."] if there else []

@@ -1,4 +1,4 @@
-"""A stand-in for Google Cloud: gcloud, docker, curl and sleep on PATH, which record their calls and keep a service."""
+"""A stand-in for Google Cloud: gcloud, docker, curl, make and sleep on PATH, which record their calls."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COMMANDS = ("gcloud", "docker", "curl", "sleep")
+COMMANDS = ("gcloud", "docker", "curl", "make", "sleep")
 
 #: Where the service and a revision's tag answer, as Cloud Run forms it.
 SERVICE_URL = "https://notes-service.example.invalid"

@@ -1,4 +1,4 @@
-"""What stands for gcloud, docker, curl and sleep: python cloud_command.py FOLDER NAME ARGUMENTS..."""
+"""What stands for gcloud, docker, curl, make and sleep: python cloud_command.py FOLDER NAME ARGUMENTS..."""
 
 import json
 import select
@@ -38,7 +38,7 @@ def failed(call: Call) -> int:
 
 def piped() -> str:
     """What standard input holds, for the commands that read it."""
-    if {"-", "@-", "--data-file=-"} & set(sys.argv) and select.select([sys.stdin], [], [], 10)[0]:
+    if {"-", "@-", "--data-file=-", "make"} & set(sys.argv) and select.select([sys.stdin], [], [], 10)[0]:
         return sys.stdin.read()
     return ""
 
@@ -49,6 +49,10 @@ def answer(call: Call, state: dict[str, Any]) -> int:
         case ["docker", "image", "inspect"]:
             image = call.command[-1].rpartition(":")[0]
             print(json.dumps([{"RepoDigests": [f"other.invalid/image@{DIGEST}", f"{image}@{DIGEST}"]}], indent=4))
+        case ["make"]:
+            # What make roles prints: the same URLs with the roles that it has made.
+            url, direct_url = call.stdin.split()
+            print(url.replace("user:", "run:"), direct_url.replace("user:", "owner:"), sep="\n")
         case ["gcloud", "auth", "print-identity-token"]:
             print(IDENTITY_TOKEN)
         case ["gcloud", "projects", "describe"]:

@@ -240,6 +240,9 @@ class PostgresServer(Server):
         if is_new:
             self.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(ROLE), Literal(ROLE_PASSWORD)))
 
+    def log_text(self) -> str:
+        return self._process.log_text()
+
     def direct_url(self, database: str) -> str:
         return provider_url(self.port, database)
 

@@ -317,9 +317,11 @@ def test_smoke_test_waits_for_the_database_and_takes_nothing_but_success(
     assert len(answers.requests) == (3 if is_ready else 4)
 
 
-@pytest.mark.parametrize("command", [["deploy.sh"], ["bootstrap.sh", "secret", "DATABASE_URL"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["deploy.sh"], ["bootstrap.sh"], ["bootstrap.sh", "secret", "DATABASE_URL"]], ids=" ".join
+)
 def test_trace_of_a_script_shows_no_secret(cloud: Cloud, command: list[str]) -> None:
-    done = cloud.run(*command, typed=f"{URL}\n", SHELLOPTS="xtrace")
+    done = cloud.run(*command, typed=f"{URL}\n{URL}\n", SHELLOPTS="xtrace")
     assert done.returncode == 0, done.stderr
     assert "+ main" in done.stderr
     assert IDENTITY_TOKEN not in done.stderr
@@ -373,12 +375,15 @@ def shape(command: list[str]) -> list[str]:
     return [re.sub(unknown, "...", word) for word in command]
 
 
-def test_project_is_prepared_with_the_secrets_in_standard_input_alone(cloud: Cloud) -> None:
+def test_project_is_prepared_with_two_roles_and_the_secrets_in_standard_input_alone(cloud: Cloud) -> None:
     direct = URL.replace("/notes", "/direct")
     done = cloud.run("bootstrap.sh", typed=f"{URL}\n{direct}\n")
     assert done.returncode == 0, done.stderr
     added = {call.command[4]: call.stdin for call in cloud.calls() if call.action == "gcloud secrets versions add"}
-    assert added == {"notes-service-database-url": URL, "notes-service-database-direct-url": direct}
+    assert added == {
+        "notes-service-database-url": URL.replace("user:", "run:"),
+        "notes-service-database-direct-url": direct.replace("user:", "owner:"),
+    }
     assert "not-a-real-password" not in done.stdout + done.stderr + "".join(map(str, cloud.calls()))
 
 
@@ -392,6 +397,30 @@ def test_project_is_prepared_with_what_the_manifests_name(cloud: Cloud) -> None:
         named |= {("service-accounts", name) for name in re.findall(r"serviceAccountName: (.+)@", manifest)}
         named |= {("secrets", name) for name in re.findall(r"secretKeyRef:\s+name: (.+)", manifest)}
     assert made == named
+
+
+def test_one_role_serves_both_where_that_is_wanted(cloud: Cloud) -> None:
+    done = cloud.run("bootstrap.sh", "--one-role", typed=f"{URL}\n{URL}\n")
+    assert done.returncode == 0, done.stderr
+    added = [call.stdin for call in cloud.calls() if call.action == "gcloud secrets versions add"]
+    assert added == [URL, URL]
+    assert "make" not in cloud.actions()
+
+
+def test_roles_that_could_not_be_made_leave_no_secret(cloud: Cloud) -> None:
+    cloud.fail("make")
+    done = cloud.run("bootstrap.sh", typed=f"{URL}\n{URL}\n")
+    assert done.returncode != 0
+    assert "gcloud secrets versions add" not in cloud.actions()
+    assert "The project is ready" not in done.stderr
+
+
+def test_roles_are_made_again_on_demand(cloud: Cloud) -> None:
+    cloud.run("bootstrap.sh", typed=f"{URL}\n{URL}\n")
+    first = cloud.actions()
+    done = cloud.run("bootstrap.sh", "roles", typed=f"{URL}\n{URL}\n")
+    assert done.returncode == 0, done.stderr
+    assert cloud.actions()[len(first) :] == ["make", *["gcloud secrets versions add"] * 2]
 
 
 def test_each_account_may_read_just_the_secrets_that_it_needs(cloud: Cloud) -> None:

@@ -10,6 +10,10 @@ from .errors import recognize_errors
 from .resets import reset_connections
 from .settings import DatabaseSettings
 
+#: The schema of all tables that name none. It stands in each statement of the ORM: behind a pooler, the search_path of
+#: a server connection may be what another client has set.
+SCHEMA = "public"
+
 
 def build_engine(database_url: SecretStr, settings: DatabaseSettings) -> AsyncEngine:
     """Make an engine for this URL; it connects when it is first used.
@@ -27,6 +31,7 @@ def build_engine(database_url: SecretStr, settings: DatabaseSettings) -> AsyncEn
         pool_use_lifo=True,
         connect_args=connect_args(settings) | url_args,
         hide_parameters=True,
+        execution_options={"schema_translate_map": {None: SCHEMA}},
     )
     limit_sessions(engine.sync_engine, settings.database_deadline, settings.database_connect_timeout)
     retry_connect(engine.sync_engine, settings.database_wake_timeout)

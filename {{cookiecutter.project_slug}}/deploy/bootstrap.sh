@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Prepares the Google Cloud project. What is there already stays as it is, so running it again is safe.
 #
-#   bash deploy/bootstrap.sh [--dry-run]                              before the first release
+{% set passwords = cookiecutter._providers[cookiecutter.provider].passwords %}
+#   bash deploy/bootstrap.sh [--dry-run]{{ " [--one-role]" if passwords else "             " }}                 before the first release
+#   bash deploy/bootstrap.sh [--dry-run] roles                        {{ "to make the database's roles again, with new passwords" if passwords else "to give the database's roles their rights again" }}
 #   bash deploy/bootstrap.sh [--dry-run] pipeline OWNER/REPOSITORY    after it: {{ cookiecutter._pipelines[cookiecutter.pipeline].name }} may release
 #   bash deploy/bootstrap.sh [--dry-run] secret DATABASE_URL          when it changed; or DATABASE_DIRECT_URL
 #   bash deploy/bootstrap.sh [--dry-run] secret API_KEY               a secret of your own, new or changed, for the service
@@ -12,11 +14,15 @@ cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . deploy/common.sh
 
+# Set by --one-role: service and migrations use the role that the provider made.
+one_role=
+
 main() {
   local arguments=()
   while (($#)); do
     case $1 in
       --dry-run) dry_run=1 ;;
+      --one-role) one_role=1 ;;
       --help | -h) usage && exit ;;
       *) arguments+=("$1") ;;
     esac
@@ -24,6 +30,7 @@ main() {
   done
   case ${arguments[*]-} in
     "") prepare_project ;;
+    roles) make_roles ;;
     pipeline\ */*) prepare_pipeline "${arguments[1]}" ;;
     "secret DATABASE_URL") add_version "$url_secret" DATABASE_URL ;;
     "secret DATABASE_DIRECT_URL") add_version "$direct_url_secret" DATABASE_DIRECT_URL ;;
@@ -39,11 +46,7 @@ prepare_project() {
   # The accounts early: a new one can be given rights only after some seconds, which typing the secrets takes anyway.
   account "$service_account" "Runs $service"
   account "$migrate_account" "Migrates the database of $service"
-  secret "$url_secret" DATABASE_URL
-  secret "$direct_url_secret" DATABASE_DIRECT_URL
-  grant_reading "$service_account" "$url_secret"
-  grant_reading "$migrate_account" "$url_secret"
-  grant_reading "$migrate_account" "$direct_url_secret"
+  prepare_database
   say "The project is ready. Make the first release: bash deploy/deploy.sh"
 }
 
@@ -73,14 +76,10 @@ account() {
     gcloud iam service-accounts create "${1%@*}" "${in_project[@]}" --display-name="$2"
 }
 
-# A secret and its first version.
 secret() {
-  local versions
   create_unless_found "$1" \
     gcloud secrets describe "$1" "${in_project[@]}" -- \
     gcloud secrets create "$1" "${in_project[@]}" --replication-policy=automatic
-  versions=$(ask "" gcloud secrets versions list "$1" "${in_project[@]}" --limit=1 --format='value(name)')
-  if [[ ! $versions ]]; then add_version "$1" "$2"; fi
 }
 
 # A secret that only the service reads: API_KEY is kept as SERVICE-api-key.
@@ -88,9 +87,7 @@ own_secret() {
   [[ $1 =~ ^[A-Z][A-Z0-9_]*$ ]] || fail "$1 is no name of an environment variable: it should look like API_KEY."
   local name
   name=$service-$(tr '[:upper:]_' '[:lower:]-' <<<"$1")
-  create_unless_found "$name" \
-    gcloud secrets describe "$name" "${in_project[@]}" -- \
-    gcloud secrets create "$name" "${in_project[@]}" --replication-policy=automatic
+  secret "$name"
   add_version "$name" "$1"
   grant_reading "$service_account" "$name"
 }
@@ -159,6 +156,8 @@ create_unless_found() {
   fi
   run "$@"
 }
+
+{% include "providers/" ~ cookiecutter.provider ~ "/bootstrap.sh" %}
 
 {% include "pipelines/" ~ cookiecutter.pipeline ~ "/bootstrap.sh" %}
 

@@ -67,9 +67,9 @@ class Server:
                 self.control("stop")
                 shutil.rmtree(self.socket_folder, ignore_errors=True)
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
         address = urlencode({"host": self.socket_folder, "port": PORT})
-        return f"postgresql://postgres@/{quote(database, safe='')}?{address}"
+        return f"postgresql://{user}@/{quote(database, safe='')}?{address}"
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ from app.database.settings import ENDPOINT
 from tests.application import Client, open_client
 from tests.migrations import alembic
 from tests.process import ServiceProcess
+from tests.roles import OWNER, RUNTIME, make_roles
 from tests.servers import Endpoint, PgBouncer, Postgres, pgbouncer_binary
 from tests.settings import configured
 from tests.tables import empty_tables
@@ -39,7 +40,9 @@ def postgres() -> Iterator[Postgres]:
         server = Postgres(Path(folder) / "data")
         servers.callback(server.stop)
         server.create_database(DATABASE)
-        alembic(server.url(DATABASE), "upgrade", "head")
+        with server.connection(DATABASE) as connection:
+            make_roles(connection)
+        alembic(server.url(DATABASE, OWNER), "upgrade", "head")
         yield server
 
 
@@ -55,6 +58,12 @@ def endpoint(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> It
     pooler.stop()
 
 
+@pytest.fixture(scope="session")
+def service_url(endpoint: Endpoint) -> str:
+    """The URL that the service has in production: of its own role, which may change rows only."""
+    return endpoint.url(DATABASE, RUNTIME)
+
+
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Configure]:
     """Give this process only these settings of the service: configure(DATABASE_URL="..."). It reads no file .env."""
@@ -64,13 +73,12 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Confi
 
 
 @pytest.fixture
-def database(postgres: Postgres, endpoint: Endpoint, configure: Configure) -> str:
+def database(postgres: Postgres, service_url: str, configure: Configure) -> str:
     """The URL of a database with empty tables, set as DATABASE_URL in this process."""
     with postgres.connection(DATABASE) as connection:
         empty_tables(connection)
-    url = endpoint.url(DATABASE)
-    configure(DATABASE_URL=url)
-    return url
+    configure(DATABASE_URL=service_url)
+    return service_url
 
 
 @pytest.fixture
@@ -81,9 +89,9 @@ def client(database: str) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def service(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+def service(service_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """The service as it runs in production, in its own process."""
-    process = ServiceProcess(tmp_path_factory.mktemp("service"), DATABASE_URL=endpoint.url(DATABASE))
+    process = ServiceProcess(tmp_path_factory.mktemp("service"), DATABASE_URL=service_url)
     process.wait_until_healthy()
     yield process
     process.stop()

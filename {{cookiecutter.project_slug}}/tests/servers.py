@@ -17,6 +17,7 @@ from psycopg import sql
 
 from dev.postgres import Server
 from dev.postgres_programs import other_user
+from tests.roles import OWNER, RUNTIME
 
 #: Seconds within which a server on this machine has started.
 START_TIMEOUT = 20
@@ -27,7 +28,7 @@ ports = count(os.getpid() * 101)
 class Endpoint(Protocol):
     """The server that the service connects to; a test can stop and start it."""
 
-    def url(self, database: str) -> str: ...
+    def url(self, database: str, user: str) -> str: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
 
@@ -45,8 +46,8 @@ class Postgres:
     def stop(self) -> None:
         self.server.stop()
 
-    def url(self, database: str = "postgres") -> str:
-        return self.server.url(database)
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        return self.server.url(database, user)
 
     @contextmanager
     def connection(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
@@ -94,6 +95,8 @@ class PgBouncer:
         self.binary = binary
         self.folder = folder
         self.port = free_port()
+        self.users = folder / "users.txt"
+        self.users.write_text("".join(f'"{role}" ""\n' for role in ("postgres", OWNER, RUNTIME)), encoding="utf-8")
         (folder / "pgbouncer.ini").write_text(self.settings(postgres), encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -104,7 +107,8 @@ class PgBouncer:
             "listen_addr": "127.0.0.1",
             "listen_port": self.port,
             "unix_socket_dir": "",
-            "auth_type": "any",
+            "auth_type": "trust",
+            "auth_file": self.users,
             "pool_mode": "transaction",
             "max_client_conn": 1000,
             "server_login_retry": 1,
@@ -113,10 +117,10 @@ class PgBouncer:
         if other_user():
             lines["user"] = "nobody"
         settings = "".join(f"{name} = {value}\n" for name, value in lines.items())
-        return f"[databases]\n* = host={host} user=postgres\n[pgbouncer]\n{settings}"
+        return f"[databases]\n* = host={host}\n[pgbouncer]\n{settings}"
 
-    def url(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?sslmode=disable"
+    def url(self, database: str, user: str = RUNTIME) -> str:
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
     def start(self) -> None:
         if self.process:

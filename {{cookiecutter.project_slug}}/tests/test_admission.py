@@ -8,15 +8,15 @@ import pytest
 
 from tests.conftest import DATABASE
 from tests.process import ServiceProcess
-from tests.servers import Endpoint, Postgres
+from tests.servers import Postgres
 from tests.settings import ONE_SLOT
 
 
 @pytest.fixture(scope="module")
-def small_service(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+def small_service(service_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service with one slot; a request waits half a second for it."""
     folder = tmp_path_factory.mktemp("service")
-    process = ServiceProcess(folder, DATABASE_URL=endpoint.url(DATABASE), ADMISSION_TIMEOUT="0.5", **ONE_SLOT)
+    process = ServiceProcess(folder, DATABASE_URL=service_url, ADMISSION_TIMEOUT="0.5", **ONE_SLOT)
     process.wait_until_healthy()
     yield process
     process.stop()

@@ -40,8 +40,8 @@ def check_json(folder: Path, **settings: str) -> Any:
     return report
 
 
-def test_report_says_what_is_at_the_other_end(endpoint: Endpoint, tmp_path: Path) -> None:
-    done = check(tmp_path, DATABASE_URL=endpoint.url(DATABASE))
+def test_report_says_what_is_at_the_other_end(endpoint: Endpoint, service_url: str, tmp_path: Path) -> None:
+    done = check(tmp_path, DATABASE_URL=service_url)
     facts = {line[:14].strip(): line[14:] for line in done.stdout.splitlines()}
     assert facts["Server"].startswith("PostgreSQL ")
     assert facts["Endpoint"].startswith("pooled" if isinstance(endpoint, PgBouncer) else "direct")
@@ -50,8 +50,8 @@ def test_report_says_what_is_at_the_other_end(endpoint: Endpoint, tmp_path: Path
     assert done.returncode == ("Attention" in facts), done.stderr
 
 
-def test_json_has_the_same_facts_as_numbers(endpoint: Endpoint, tmp_path: Path) -> None:
-    report = check_json(tmp_path, DATABASE_URL=endpoint.url(DATABASE))
+def test_json_has_the_same_facts_as_numbers(endpoint: Endpoint, service_url: str, tmp_path: Path) -> None:
+    report = check_json(tmp_path, DATABASE_URL=service_url)
     facts = report["facts"]
     assert facts["endpoint"]["kind"] == ("pooled" if isinstance(endpoint, PgBouncer) else "direct")
     assert facts["endpoint"]["kind_wanted"] == ENDPOINT

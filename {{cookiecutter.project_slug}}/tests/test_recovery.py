@@ -12,6 +12,7 @@ from app.database.connect_retry import SHORTEST_ATTEMPT
 from app.settings import get_settings
 from tests.application import Client, open_client
 from tests.conftest import DATABASE, Configure, StartService
+from tests.roles import RUNTIME
 from tests.servers import Endpoint, Postgres, wait_for_record
 from tests.settings import ONE_SLOT
 
@@ -131,7 +132,7 @@ def set_read_only(postgres: Postgres, value: LiteralString) -> None:
 def test_missing_database_is_no_reason_to_wait(
     endpoint: Endpoint, configure: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
-    configure(DATABASE_URL=endpoint.url("nowhere"), DATABASE_WAKE_TIMEOUT="600")
+    configure(DATABASE_URL=endpoint.url("nowhere", RUNTIME), DATABASE_WAKE_TIMEOUT="600")
     with open_client() as client:
         assert client.get("/notes").status_code == 503
     assert "does not answer yet" not in caplog.text

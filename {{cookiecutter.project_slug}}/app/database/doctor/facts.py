@@ -77,9 +77,12 @@ class ServerFacts:
     """Why transactions cannot write: the server is a standby, or default_transaction_read_only is on; else null."""
 
     statement_timeout_ms: int | None
-    """Null where there is none, as for the next."""
+    """Null where there is none, as for the next two."""
 
     idle_in_transaction_timeout_ms: int | None
+
+    client_check_ms: int | None
+    """How often the server looks in the middle of a statement whether its client has gone."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +270,8 @@ def server_facts(connection: Connection) -> ServerFacts:
     timeouts = connection.execute(
         text(
             "SELECT name, setting::int FROM pg_settings"
-            " WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout')"
+            " WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout',"
+            " 'client_connection_check_interval')"
         )
     )
     milliseconds = {name: value or None for name, value in timeouts}
@@ -276,6 +280,7 @@ def server_facts(connection: Connection) -> ServerFacts:
         read_only="standby" if is_standby else "default" if reads_only else None,
         statement_timeout_ms=milliseconds["statement_timeout"],
         idle_in_transaction_timeout_ms=milliseconds["idle_in_transaction_session_timeout"],
+        client_check_ms=milliseconds["client_connection_check_interval"],
     )
 
 

@@ -95,7 +95,12 @@ def in_direct(direct: DirectFacts) -> Iterator[str]:
 
 def notes(facts: Facts, direct: DirectFacts | None) -> list[str]:
     """What the reader should know, and may have wanted."""
-    return [*on_endpoint(facts.endpoint), *on_tables(facts.tables, facts.role), *on_role(facts.role, direct)]
+    return [
+        *on_endpoint(facts.endpoint),
+        *on_server(facts.server, facts.endpoint),
+        *on_tables(facts.tables, facts.role),
+        *on_role(facts.role, direct),
+    ]
 
 
 def on_endpoint(endpoint: EndpointFacts) -> Iterator[str]:
@@ -103,6 +108,16 @@ def on_endpoint(endpoint: EndpointFacts) -> Iterator[str]:
         yield (
             "The certificate is not verified, so another machine could pose as the server: sslmode=verify-full in "
             "DATABASE_URL verifies it, with sslrootcert where its authority is not a public one."
+        )
+
+
+def on_server(server: ServerFacts, endpoint: EndpointFacts) -> Iterator[str]:
+    bounds = (server.statement_timeout_ms, server.idle_in_transaction_timeout_ms, server.client_check_ms)
+    if None in bounds and not endpoint.is_local:
+        yield (
+            "The server does not end what this service has left behind: statement_timeout, "
+            "idle_in_transaction_session_timeout or client_connection_check_interval is not set for its role; "
+            "deploy/roles.sql sets them."
         )
 
 
@@ -117,6 +132,11 @@ def on_tables(tables: TableFacts, role: RoleFacts) -> Iterator[str]:
 def on_role(role: RoleFacts, direct: DirectFacts | None) -> Iterator[str]:
     if role.schema and not role.may_make_tables and direct is None:
         yield f"The role {role.name} may not make tables: migrations need another role, in DATABASE_DIRECT_URL."
+    if direct and role.name == direct.role.name and role.may_make_tables:
+        yield (
+            f"The service has the role of the migrations, {role.name}, which may change and drop tables: "
+            "deploy/roles.sql makes two roles."
+        )
 
 
 def quoted(*names: str) -> str:

@@ -1,0 +1,186 @@
+"""The two roles in the database, made by a role as providers hand it out, on a real PostgreSQL and a real PgBouncer."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from combinations import SUPPORTED, BakedProject, Combination
+from conftest import Bake
+from environments import environment
+from servers import PgBouncer, PostgresServer, ServerBinaries, wait_until
+from storm import migrate, service_environment
+
+ADMIN, ADMIN_PASSWORD = "provided", "not-a-real-password"
+OWNER, RUNTIME = "notes_service_owner", "notes_service_run"
+
+#: Whether the provider takes passwords as they are, or verifiers of them.
+PROVIDERS = {"neon": "plain", "other": "verifier"}
+
+URL = "postgresql://{user}:not-a-real-password@127.0.0.1:{port}/{database}?sslmode=require"
+
+
+@pytest.fixture
+def provided(postgres: PostgresServer) -> Iterator[str]:
+    """A database of a role that is no superuser and may make roles, as a provider hands it out."""
+    name = f"provided-{uuid4()}"
+    postgres.execute(SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD 'not-a-real-password'").format(Identifier(ADMIN)))
+    postgres.execute(SQL("CREATE DATABASE {} OWNER {}").format(Identifier(name), Identifier(ADMIN)))
+    yield name
+    postgres.drop_database(name)
+    for role in (OWNER, RUNTIME, ADMIN):
+        if postgres.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]):
+            postgres.execute(SQL("DROP OWNED BY {role}; DROP ROLE {role}").format(role=Identifier(role)))
+
+
+@pytest.fixture(params=PROVIDERS)
+def project(bake: Bake, request: pytest.FixtureRequest) -> BakedProject:
+    first = SUPPORTED[0]
+    return bake(Combination(first.framework, first.pooling_strategy, first.driver, request.param))
+
+
+def make_roles(project: BakedProject, *urls: str) -> subprocess.CompletedProcess[str]:
+    """python -m dev.roles, as deploy/bootstrap.sh runs it."""
+    return subprocess.run(
+        [str(environment(project)), "-m", "dev.roles"],
+        cwd=project.path,
+        input="".join(f"{url}\n" for url in urls),
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def made_roles(project: BakedProject, postgres: PostgresServer, database: str) -> list[str]:
+    """The two connection strings that it prints."""
+    url = URL.format(user=ADMIN, port=postgres.port, database=database)
+    done = make_roles(project, url, url)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def password(url: str) -> str:
+    return unquote(urlsplit(url).password or "")
+
+
+def test_service_and_migrations_get_their_own_roles(
+    project: BakedProject, postgres: PostgresServer, provided: str
+) -> None:
+    for url, role in zip(made_roles(project, postgres, provided), (RUNTIME, OWNER), strict=True):
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT current_user::text").fetchone() == (role,)
+            assert urlsplit(url).path == f"/{provided}"
+
+
+def test_roles_made_again_have_new_passwords_and_the_old_ones_are_refused(
+    project: BakedProject, postgres: PostgresServer, provided: str
+) -> None:
+    before, after = (made_roles(project, postgres, provided) for _ in range(2))
+    for old, new in zip(before, after, strict=True):
+        psycopg.connect(new).close()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(old)
+
+
+def test_tables_of_one_role_become_the_owners(project: BakedProject, postgres: PostgresServer, provided: str) -> None:
+    admin = URL.format(user=ADMIN, port=postgres.port, database=provided)
+    migrate(environment(project), project.path, service_environment(admin, admin))
+    runtime, owner = made_roles(project, postgres, provided)
+    owners = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = 'public'"
+    assert postgres.execute(owners, database=provided) == [(OWNER,)]
+    migrate(environment(project), project.path, service_environment(runtime, owner))
+    with psycopg.connect(runtime) as connection:
+        connection.execute("INSERT INTO note (title, body) VALUES ('Milk', '')")
+        assert connection.execute("SELECT title FROM note").fetchall() == [("Milk",)]
+
+
+def test_log_of_the_server_has_no_password_where_the_provider_takes_a_verifier(
+    project: BakedProject, postgres: PostgresServer, provided: str
+) -> None:
+    postgres.execute(SQL("ALTER DATABASE {} SET log_statement = 'all'").format(Identifier(provided)))
+    before = len(postgres.log_text())
+    urls = made_roles(project, postgres, provided)
+    logged = postgres.log_text()[before:]
+    assert "ALTER ROLE" in logged
+    shown = [url for url in urls if password(url) in logged]
+    assert bool(shown) == (PROVIDERS[project.combination.provider] == "plain")
+
+
+def test_role_that_may_make_no_roles_is_told_the_other_way(
+    project: BakedProject, postgres: PostgresServer, provided: str
+) -> None:
+    postgres.execute(SQL("ALTER ROLE {} NOCREATEROLE").format(Identifier(ADMIN)))
+    url = URL.format(user=ADMIN, port=postgres.port, database=provided)
+    done = make_roles(project, url, url)
+    assert (done.returncode, done.stdout) == (1, "")
+    [sentence] = done.stderr.splitlines()
+    assert sentence.endswith("bash deploy/bootstrap.sh --one-role")
+    assert not postgres.execute("SELECT 1 FROM pg_roles WHERE rolname LIKE 'notes_service_%'")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://provided:{password}@127.0.0.1:1/none", "The roles were not made"),
+        ("postgresql:///none?host=127.0.0.1&password={password}", "The user must stand before the host"),
+        ("mysql://provided:{password}@127.0.0.1/none", "That connection string cannot be used."),
+        ("", "The user must stand before the host"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence_without_a_secret(project: BakedProject, url: str, said: str) -> None:
+    url = url.format(password=ADMIN_PASSWORD)
+    done = make_roles(project, url, url)
+    assert (done.returncode, done.stdout) == (1, "")
+    [sentence] = done.stderr.splitlines()
+    assert sentence.startswith(said)
+    assert ADMIN_PASSWORD not in sentence
+
+
+def test_pooler_of_supabase_gets_the_project_behind_the_role(bake: Bake, postgres: PostgresServer) -> None:
+    first = SUPPORTED[0]
+    project = bake(Combination(first.framework, first.pooling_strategy, first.driver, "supabase"))
+    code = "from dev.roles import with_role; print(with_role(input(), 'notes_service_run', 'not-a-real-secret'))"
+    done = subprocess.run(
+        [str(environment(project)), "-c", code],
+        cwd=project.path,
+        input="postgresql://postgres.abcdef:not-a-real-password@aws-1-x.pooler.supabase.com:6543/postgres",
+        capture_output=True,
+        encoding="utf-8",
+    )
+    pooler = "aws-1-x.pooler.supabase.com:6543/postgres"
+    assert done.stdout.strip() == f"postgresql://notes_service_run.abcdef:not-a-real-secret@{pooler}", done.stderr
+
+
+@contextmanager
+def pooler_of(binaries: ServerBinaries, postgres: PostgresServer, url: str) -> Iterator[PgBouncer]:
+    """A PgBouncer that knows the role of this URL too."""
+    pooler = PgBouncer(binaries, postgres)
+    with (pooler.folder / "users.txt").open("a", encoding="utf-8") as users:
+        users.write(f'"{RUNTIME}" "{password(url)}"\n')
+    with pooler:
+        yield pooler
+
+
+#: Its statement lasts longer than the test waits.
+SLEEP = "import psycopg, sys; psycopg.connect(sys.argv[1]).execute('SELECT pg_sleep(100)')"
+
+
+@pytest.mark.parametrize("endpoint", ["direct", "pooled"])
+def test_statement_whose_client_has_left_ends(
+    bake: Bake, server_binaries: ServerBinaries, postgres: PostgresServer, provided: str, endpoint: str
+) -> None:
+    direct, _ = made_roles(bake(SUPPORTED[0]), postgres, provided)
+    with pooler_of(server_binaries, postgres, direct) as pooler:
+        url = direct.replace(f":{postgres.port}/", f":{pooler.port}/") if endpoint == "pooled" else direct
+        client = subprocess.Popen([sys.executable, "-c", SLEEP, url])
+        sleeping = "SELECT pid FROM pg_stat_activity WHERE usename = %s AND wait_event = 'PgSleep'"
+        assert wait_until(lambda: bool(postgres.execute(sleeping, [RUNTIME])))
+        # It says no goodbye.
+        client.kill()
+        client.wait()
+        assert wait_until(lambda: not postgres.execute(sleeping, [RUNTIME]))
