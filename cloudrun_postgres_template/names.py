@@ -12,6 +12,14 @@ from cloudrun_postgres_template.tables import tables
 #: Google Cloud allows 30 characters for a service account's name; the longest suffix is -run or -job.
 LONGEST_ACCOUNT = 26
 
+#: The settings of the service's role, as in deploy/roles.sql, for a connection that signs in as another one.
+SERVICE_SETTINGS = {
+    "search_path": "public",
+    "statement_timeout": "120s",
+    "idle_in_transaction_session_timeout": "60s",
+    "client_connection_check_interval": "5s",
+}
+
 #: Postgres cuts longer names of roles (NAMEDATALEN - 1).
 LONGEST_ROLE = 63
 
@@ -38,8 +46,9 @@ def account(answers: Mapping[str, Any]) -> str:
 def roles(answers: Mapping[str, Any]) -> dict[str, Any]:
     """The roles in the database: of the owner of the tables and of the service, and the accounts that have them.
 
-    accounts: for each role the role of a service account, which signs in without a password and is its member; none where
-    the two roles sign in themselves.
+    accounts: for each role the role of a service account, which signs in without a password and is its member; none
+    where the two roles sign in themselves. database, instance: what the accounts sign in to. service_options,
+    job_options: what their connections begin with.
     """
     name = answers["project_slug"].replace("-", "_")
     owner, runtime = f"{name}_owner", f"{name}_run"
@@ -47,12 +56,21 @@ def roles(answers: Mapping[str, Any]) -> dict[str, Any]:
     if signs_in_with_account(answers):
         name = account(answers)
         accounts = {owner: account_role(f"{name}-job", answers), runtime: account_role(f"{name}-run", answers)}
-    return {"owner": owner, "runtime": runtime, "accounts": accounts}
+    place = ":".join(answers[part] for part in ("gcp_project_id", "gcp_region", "project_slug"))
+    return {
+        "owner": owner,
+        "runtime": runtime,
+        "accounts": accounts,
+        "database": answers["project_slug"].replace("-", "_"),
+        "instance": place,
+        "service_options": " ".join(f"-c {name}={value}" for name, value in SERVICE_SETTINGS.items()),
+        "job_options": f"-c role={owner}",
+    }
 
 
 def signs_in_with_account(answers: Mapping[str, Any]) -> bool:
     """Whether the service's accounts are roles in the database, without passwords."""
-    return bool(tables()["_providers"][answers["provider"]]["passwords"] is None)
+    return bool(tables()["_providers"][answers["provider"]]["sign_in"] == "account")
 
 
 def account_role(name: str, answers: Mapping[str, Any]) -> str:

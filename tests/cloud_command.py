@@ -90,6 +90,9 @@ def answer(call: Call, state: dict[str, Any]) -> int:
 def named(call: Call) -> str:
     """What the command is about: the first word after its action that is no flag."""
     words = [word for word in call.command[len(call.action.split()) :] if not word.startswith("-")]
+    if call.command[:2] == ["gcloud", "sql"]:
+        # A user of an instance is called as its account, and an instance may have the name of the service.
+        return f"{call.command[2]}/{words[0]}"
     return words[0].partition("@")[0] if words else "notes-service"
 
 

@@ -30,7 +30,7 @@ from conftest import Bake
 from environments import interpreter_for, interpreters
 
 #: Distributions whose packages have another name, and those that are used without an import.
-IMPORTED_AS = {"psycopg2-binary": "psycopg2"}
+IMPORTED_AS = {"google-auth": "google", "psycopg2-binary": "psycopg2"}
 
 #: What knows the template that it comes from.
 NAMES_COOKIECUTTER = {".template.json", "Makefile", "README.md", "dev/update.py"}
@@ -130,7 +130,8 @@ def test_every_dependency_is_imported_or_is_the_driver(bake: Bake, combination: 
 def test_every_import_is_a_dependency(bake: Bake, combination: Combination) -> None:
     project = bake(combination)
     dependencies = tomllib.loads(project.read("pyproject.toml"))["project"]["dependencies"]
-    declared = {re.split(r"[\[><=]", dependency)[0].replace("-", "_") for dependency in dependencies}
+    names = [re.split(r"[\[><=]", dependency)[0] for dependency in dependencies]
+    declared = {IMPORTED_AS.get(name, name).replace("-", "_") for name in names}
     source = "\n".join(text for path, text in project.files.items() if path.startswith(("app/", "migrations/")))
     imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
     foreign = (

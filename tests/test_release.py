@@ -16,7 +16,7 @@ import yaml
 
 from cloud import SERVICE_URL, TAG_URL, Cloud
 from cloud_command import DIGEST, IDENTITY_TOKEN
-from combinations import CONTEXT, SUPPORTED
+from combinations import CONTEXT, RENDERED, SUPPORTED
 from conftest import Bake
 from servers import wait_until
 
@@ -421,6 +421,44 @@ def test_roles_are_made_again_on_demand(cloud: Cloud) -> None:
     done = cloud.run("bootstrap.sh", "roles", typed=f"{URL}\n{URL}\n")
     assert done.returncode == 0, done.stderr
     assert cloud.actions()[len(first) :] == ["make", *["gcloud secrets versions add"] * 2]
+
+
+@pytest.fixture
+def cloud_of_accounts(bake: Bake, tmp_path: Path) -> Cloud:
+    """A project in which the service's accounts sign in to Cloud SQL without a password."""
+    return Cloud(tmp_path, bake(next(c for c in RENDERED if c.provider == "cloud_sql")).path)
+
+
+def test_accounts_become_users_of_the_instance_and_nothing_is_a_secret(cloud_of_accounts: Cloud) -> None:
+    cloud = cloud_of_accounts
+    cloud.state = cloud.state | {"there": ["instances/notes-service"]}
+    done = cloud.run("bootstrap.sh")
+    assert done.returncode == 0, done.stderr
+    users = [call.command[4] for call in cloud.calls() if call.action == "gcloud sql users create"]
+    assert users == ["notes-service-run@my-gcp-project.iam", "notes-service-job@my-gcp-project.iam"]
+    assert not [action for action in cloud.actions() if "secrets" in action]
+    condition = (
+        "--condition=title=notes-service,expression=resource.name == 'projects/my-gcp-project/instances/notes-service'"
+        " && resource.type == 'sqladmin.googleapis.com/Instance'"
+    )
+    granted = {
+        tuple(sorted(word for word in call.command if word.startswith(("--role", "--member"))))
+        for call in cloud.calls()
+        if call.action == "gcloud projects add-iam-policy-binding" and condition in call.command
+    }
+    assert granted == {
+        (f"--member=serviceAccount:{account(name)}", f"--role=roles/cloudsql.{role}")
+        for name in ("run", "job")
+        for role in ("client", "instanceUser")
+    }
+    [connected] = [call for call in cloud.calls() if call.command[:3] == ["gcloud", "sql", "connect"]]
+    assert {"--user=postgres", "--database=notes_service"} <= set(connected.command)
+
+
+def test_missing_instance_is_named_with_the_step_that_makes_it(cloud_of_accounts: Cloud) -> None:
+    done = cloud_of_accounts.run("bootstrap.sh")
+    assert done.returncode == 1
+    assert "The instance notes-service is not there: deploy/README.md, step 1" in done.stderr
 
 
 def test_each_account_may_read_just_the_secrets_that_it_needs(cloud: Cloud) -> None:

@@ -5,7 +5,9 @@
 #   bash deploy/bootstrap.sh [--dry-run]{{ " [--one-role]" if passwords else "             " }}                 before the first release
 #   bash deploy/bootstrap.sh [--dry-run] roles                        {{ "to make the database's roles again, with new passwords" if passwords else "to give the database's roles their rights again" }}
 #   bash deploy/bootstrap.sh [--dry-run] pipeline OWNER/REPOSITORY    after it: {{ cookiecutter._pipelines[cookiecutter.pipeline].name }} may release
+{% if passwords %}
 #   bash deploy/bootstrap.sh [--dry-run] secret DATABASE_URL          when it changed; or DATABASE_DIRECT_URL
+{% endif %}
 #   bash deploy/bootstrap.sh [--dry-run] secret API_KEY               a secret of your own, new or changed, for the service
 #
 # Secrets are typed at the terminal: they are in no argument, no file and no history.
@@ -14,15 +16,19 @@ cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . deploy/common.sh
 
+{% if passwords %}
 # Set by --one-role: service and migrations use the role that the provider made.
 one_role=
 
+{% endif %}
 main() {
   local arguments=()
   while (($#)); do
     case $1 in
       --dry-run) dry_run=1 ;;
+{% if passwords %}
       --one-role) one_role=1 ;;
+{% endif %}
       --help | -h) usage && exit ;;
       *) arguments+=("$1") ;;
     esac
@@ -32,8 +38,10 @@ main() {
     "") prepare_project ;;
     roles) make_roles ;;
     pipeline\ */*) prepare_pipeline "${arguments[1]}" ;;
+{% if passwords %}
     "secret DATABASE_URL") add_version "$url_secret" DATABASE_URL ;;
     "secret DATABASE_DIRECT_URL") add_version "$direct_url_secret" DATABASE_DIRECT_URL ;;
+{% endif %}
     secret\ *) own_secret "${arguments[1]}" ;;
     *) usage && fail "${arguments[*]-} is not known: see above." ;;
   esac

@@ -72,7 +72,6 @@ BEGIN
   END LOOP;
   EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON public.alembic_version FROM %I', service);
   RESET ROLE;
-
 {% for role, account in roles.accounts.items() %}
   GRANT "{{ role }}" TO "{{ account }}";
 {% endfor %}

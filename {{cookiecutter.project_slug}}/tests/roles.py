@@ -12,6 +12,17 @@ OWNER, RUNTIME = "{{ roles.owner }}", "{{ roles.runtime }}"
 
 def make_roles(connection: psycopg.Connection) -> None:
     """Run deploy/roles.sql in this database, and let both roles log in."""
+{% for account in roles.accounts.values() %}
+    make_account(connection, "{{ account }}")
+{% endfor %}
     connection.execute((PROJECT / "deploy" / "roles.sql").read_bytes())
     for role in (OWNER, RUNTIME):
         connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(role)))
+{% if roles.accounts %}
+
+
+def make_account(connection: psycopg.Connection, name: str) -> None:
+    """A user of the instance, as gcloud makes it."""
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+{% endif %}

@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from app.database.budget import MIGRATIONS, TAGGED_INSTANCES, connections_needed, instances_that_fit
+{% if cookiecutter._providers[cookiecutter.provider].sign_in == "account" %}
+from app.database.driver import translate
+{% endif %}
 from app.settings import Settings
 from migrations.lock import LONGEST_WAIT
 from tests.application import Client
@@ -23,7 +26,8 @@ JOB = yaml.safe_load((DEPLOY / "migrate-job.yaml").read_text(encoding="utf-8"))
 LIMITS = tomllib.loads((DEPLOY / "limits.toml").read_text(encoding="utf-8"))
 
 REVISION = SERVICE["spec"]["template"]
-TASK = JOB["spec"]["template"]["spec"]["template"]
+TASKS = JOB["spec"]["template"]
+TASK = TASKS["spec"]["template"]
 [SERVICE_CONTAINER] = REVISION["spec"]["containers"]
 [JOB_CONTAINER] = TASK["spec"]["containers"]
 
@@ -42,7 +46,7 @@ def secrets(container: dict[str, Any]) -> dict[str, dict[str, str]]:
 @pytest.fixture
 def settings(configure: Configure) -> Settings:
     """The settings on Cloud Run: the defaults, and what service.yaml sets."""
-    configure(DATABASE_URL="postgresql://user@host.invalid/database", **values(SERVICE_CONTAINER))
+    configure(**{"DATABASE_URL": "postgresql://user@host.invalid/database"} | values(SERVICE_CONTAINER))
     return Settings()
 
 
@@ -103,13 +107,7 @@ def test_secrets_are_pinned_to_a_version() -> None:
         assert secret["key"].isdigit(), f"{secret['name']} floats: name a version, so that a revision never changes."
 
 
-def test_only_the_job_has_the_direct_connection_string() -> None:
-    assert "DATABASE_DIRECT_URL" in secrets(JOB_CONTAINER)
-    assert "DATABASE_DIRECT_URL" not in secrets(SERVICE_CONTAINER)
-
-
-def test_service_and_job_have_the_same_connection_string() -> None:
-    assert secrets(JOB_CONTAINER)["DATABASE_URL"] == secrets(SERVICE_CONTAINER)["DATABASE_URL"]
+{% include "sign_in/" ~ cookiecutter._providers[cookiecutter.provider].sign_in ~ "/test_deploy.py" %}
 
 
 def test_probes_ask_what_never_touches_the_database(client: Client) -> None:

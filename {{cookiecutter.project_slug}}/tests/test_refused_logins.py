@@ -20,6 +20,7 @@ FOR_GOOD = [
     ("XX000", "The requested endpoint could not be found, or you don't have access to it."),
     ("XX000", "Control plane request failed: endpoint is disabled"),
     ("XX000", "Control plane request failed: endpoint cannot be found"),
+    ("28000", 'Cloud SQL IAM service account authentication failed for user "run@my-gcp-project.iam"'),
     ("XX000", "Tenant or user not found"),
     ("XX000", "(ENOTFOUND) tenant/user postgres.abc not found"),
     ("XX000", "(ENOIDENTIFIER) no tenant identifier provided (external_id or sni_hostname required)"),
