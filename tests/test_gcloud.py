@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cloud import Cloud
-from combinations import CONTEXT, SUPPORTED, BakedProject
+from combinations import CONTEXT, RENDERED, SUPPORTED, BakedProject, Combination
 from conftest import Bake
 from run_api import RunAPI
 
@@ -77,9 +77,16 @@ def joined(command: list[str]) -> str:
     return " ".join(f"{name}{sign}{shlex.quote(value) if value else ''}" for name, sign, value in flags)
 
 
+#: One for each way to sign in to the database.
+PROJECTS = [SUPPORTED[0], next(c for c in RENDERED if c.provider == "cloud_sql")]
+
+
+@pytest.mark.parametrize("combination", PROJECTS, ids=str)
 @pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
-def test_gcloud_knows_every_command_and_flag(bake: Bake, tmp_path: Path, pipeline: str) -> None:
-    project = bake(SUPPORTED[0], pipeline)
+def test_gcloud_knows_every_command_and_flag(
+    bake: Bake, tmp_path: Path, combination: Combination, pipeline: str
+) -> None:
+    project = bake(combination, pipeline)
     commands = [*printed_commands(Cloud(tmp_path, project.path)), *documented_commands(project)]
     # The manifests come by standard input, which the linter does not read.
     manifests = {"services": "service.yaml", "jobs": "migrate-job.yaml"}
