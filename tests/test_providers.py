@@ -1,8 +1,12 @@
 """Every combination with every provider: its raw output, and what is said of providers, in code and in docs."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +16,16 @@ from combinations import (
     DRIVERS,
     PROVIDERS,
     RENDERED,
+    STRATEGIES,
     SUPPORTED,
+    BakedProject,
     Combination,
     each_with_another_provider,
 )
 from conftest import Bake
 from environments import environment
 from provider_page import PAGE, page
+from test_answers import assert_refused, cookiecutter
 from test_linters import LINTERS, findings, texts_for
 
 #: What test_output looks at in each combination.
@@ -85,6 +92,32 @@ def test_connection_strings_as_printed_are_recognized_in_every_service(bake: Bak
     assert not done.stderr
     expected = [[name, endpoint["kind"]] if endpoint["host"] else None for name, endpoint in rows]
     assert json.loads(done.stdout) == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "strategy"),
+    [pair for pair in product(PROVIDERS, STRATEGIES) if pair[1] not in PROVIDERS[pair[0]]["strategies"]],
+)
+def test_strategy_that_the_provider_has_no_endpoint_for_is_refused(
+    tmp_path: Path, provider: str, strategy: str
+) -> None:
+    done = cookiecutter(tmp_path, f"provider={provider}", f"pooling_strategy={strategy}")
+    sentence = assert_refused(done, tmp_path)
+    fitting = " or ".join(PROVIDERS[provider]["strategies"])
+    assert f"{PROVIDERS[provider]['name']} does not go with {strategy}" in sentence
+    assert f"choose {fitting} as the pooling strategy, or another provider" in sentence
+
+
+@pytest.mark.parametrize("before", PROVIDERS)
+@pytest.mark.parametrize("after", ["neon", "cloud_sql"])
+def test_service_that_is_rendered_over_has_the_files_of_its_provider(
+    bake: Bake, tmp_path: Path, before: str, after: str
+) -> None:
+    first, then = (replace(SUPPORTED[0], pooling_strategy="queue_pool", provider=name) for name in (before, after))
+    service = shutil.copytree(bake(first).path, tmp_path / bake(first).path.name)
+    answers = [f"{question}={answer}" for question, answer in then.answers.items()]
+    assert cookiecutter(tmp_path, "--overwrite-if-exists", *answers).returncode == 0
+    assert BakedProject(then, service).files == bake(then).files
 
 
 def test_page_of_the_docs_is_made_from_the_table() -> None:

@@ -87,7 +87,7 @@ class DatabaseSettings(BaseSettings):
         urls = {"DATABASE_URL": self.database_url, "DATABASE_DIRECT_URL": self.database_direct_url}
         for name, url in urls.items():
             if url and (ignored := ignored_parameters(url)):
-                log.info("%s has parameters for other clients, which are ignored: %s.", name, ", ".join(ignored))
+                log_ignored(name, ", ".join(ignored))
         return self
 
     def migration_url(self) -> SecretStr:
@@ -113,6 +113,12 @@ def refuse_other_endpoint(name: str, url: SecretStr, wanted: Endpoint) -> None:
         raise ValueError(f"{name} cannot be used. {error}") from None
     if found and not found.serves(wanted):
         raise ValueError(f"{name} leads to {found.provider}'s {found.kind} endpoint: {remedy(found.provider, wanted)}.")
+
+
+@cache
+def log_ignored(name: str, parameters: str) -> None:
+    """Say it once, however often this process reads its settings."""
+    log.info("%s has parameters for other clients, which are ignored: %s.", name, parameters)
 
 
 @cache
