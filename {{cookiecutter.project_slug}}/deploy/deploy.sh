@@ -89,14 +89,16 @@ release() {
 # What would stop the release later stops it here, before anything has happened.
 look_first() {
   stage="looking at the service"
-  names_the_image deploy/service.yaml
-  names_the_image deploy/migrate-job.yaml
+  read_manifest deploy/service.yaml Service "$service"
+  read_manifest deploy/migrate-job.yaml Job "$migrate_job"
   traffic=$(current_traffic)
   refuse_a_second_release
 }
 
-names_the_image() {
-  grep -q "image: $image\$" "$1" || fail "$1 does not name the image: its line should be image: $image"
+read_manifest() {
+  local fault
+  fault=$(awk -f deploy/manifest.awk -v kind="$2" -v name="$3" -v project="$project" -v image="$image" "$1") ||
+    fail "${fault:-$1 cannot be read.}"
 }
 
 # The tag is there while a release is under way.
@@ -134,7 +136,7 @@ migrate() {
   run gcloud run jobs execute "$migrate_job" "${in_region[@]}" --wait
 }
 
-with_digest() { sed "s|image: $image\$|image: $image_by_digest|" "$1"; }
+with_digest() { sed "s|^\( *\(- \)\{0,1\}image:\) $image\$|\1 $image_by_digest|" "$1"; }
 
 deploy_candidate() {
   stage="deploying a revision without traffic"
@@ -146,6 +148,9 @@ deploy_candidate() {
   candidate_manifest | apply gcloud run services replace - "${in_region[@]}"
   traffic=$(current_traffic)
   audience=$(awk -F, 'NR == 1 { print $5 }' <<<"$traffic")
+  if [[ $serving_before && $(shares_of "$traffic") != "$serving_before" ]]; then
+    fail "Cloud Run has moved the traffic, which a new revision is not to have yet: $(shares_of "$traffic") percent."
+  fi
   candidate_url=$(awk -F, '$3 == "candidate" { print $4 }' <<<"$traffic")
   if [[ $dry_run ]]; then candidate_url=CANDIDATE_URL; fi
   # A first release is asked at the service's own address.
@@ -176,7 +181,8 @@ largest_share_of() { sort -t , -k 2,2nr <<<"$1" | awk -F, 'NR == 1 && $2 > 0 { p
 # The manifest with the new revision's name, and the traffic as it is now: the new revision has a tag and no share.
 # Before the first release nothing serves, and all of the traffic goes to it.
 candidate_manifest() {
-  with_digest deploy/service.yaml | awk -v name="$revision" '{ print } /^    metadata:$/ { print "      name: " name }'
+  with_digest deploy/service.yaml |
+    awk -v name="$revision" '{ print } /^spec:/ { in_spec = 1 } in_spec && /^    metadata:/ { print "      name: " name }'
   echo "  traffic:"
   if [[ ! $serving_before ]]; then
     printf '    - revisionName: %s\n      percent: 100\n' "$revision"
