@@ -17,9 +17,16 @@ COMMANDS = ("gcloud", "docker", "curl", "make", "sleep")
 SERVICE_URL = "https://notes-service.example.invalid"
 TAG_URL = "https://{tag}---notes-service.example.invalid"
 
-VERB = re.compile(r"(add|build|create|describe|enable|execute|inspect|list|print|push|replace|set|update)(-.+)?")
+VERB = re.compile(
+    r"(add|build|create|describe|enable|execute|get|inspect|list|print|push|remove|replace|set|update)(-.+)?"
+)
 
 STAND_IN = Path(__file__).parent / "cloud_command.py"
+
+
+def account(name: str) -> str:
+    """The service's account with this name: run, job, ci."""
+    return f"notes-service-{name}@my-gcp-project.iam.gserviceaccount.com"
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,10 @@ class Cloud:
     """A project with nothing in it, until a script has put something there.
 
     What is in it is the file state.json, which the stand-in commands read and write: `there`, the names of what was
-    created; `traffic`, the service's entries; `fail`, the actions that are to fail.
+    created; `traffic`, the service's entries; `policy`, who has which role on what; `triggers`, and `builds`, the
+    states of a commit's builds at each further look; `repositories`, the numbers of those that GitHub shows to
+    everybody, and of owners; `surprise`, the traffic that a deployment makes instead of what is asked; `fail`, the
+    actions that are to fail.
     """
 
     def __init__(self, folder: Path, service: Path) -> None:
@@ -67,7 +77,15 @@ class Cloud:
                 f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}" "{folder}" {name} "$@"\n', encoding="utf-8"
             )
             command.chmod(0o755)
-        self.state: dict[str, Any] = {"there": [], "traffic": [], "fail": []}
+        self.state: dict[str, Any] = {
+            "there": [],
+            "traffic": [],
+            "policy": [],
+            "triggers": {},
+            "builds": None,
+            "repositories": {"owner/repository": 1296269, "owner": 583231},
+            "fail": [],
+        }
         self.log.touch()
 
     @property
@@ -86,6 +104,10 @@ class Cloud:
     def serve(self, *traffic: dict[str, object]) -> None:
         """A service that is there already, with these entries of traffic."""
         self.state = self.state | {"there": ["notes-service"], "traffic": list(traffic)}
+
+    def roles(self, member: str) -> set[tuple[str, str]]:
+        """What this member may do: each resource by its name, and the role on it."""
+        return {(resource, role) for resource, role, holder in self.state["policy"] if holder == member}
 
     def fail(self, action: str, call: int = 1, times: int = 1_000, done: bool = False) -> None:
         """Let an action fail from this call of it on; where it is done, it takes effect and is reported as failed."""

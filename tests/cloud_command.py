@@ -10,6 +10,7 @@ from typing import Any
 from cloud import SERVICE_URL, TAG_URL, Call
 
 IDENTITY_TOKEN = "not-a-real-identity-token"
+ACCESS_TOKEN = "not-a-real-access-token"
 DIGEST = "sha256:" + "5e" * 32
 
 
@@ -24,7 +25,8 @@ def main(folder: Path, *command: str) -> int:
     if any(not fail["done"] for fail in failures):
         return failed(call)
     if call.action == "sleep":
-        time.sleep(float(call.command[1]))
+        # Where builds are looked at again and again, nobody waits for them.
+        time.sleep(float(call.command[1]) if state["builds"] is None else 0)
         return 0
     code = answer(call, state)
     (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
@@ -55,6 +57,19 @@ def answer(call: Call, state: dict[str, Any]) -> int:
             print(url.replace("user:", "run:"), direct_url.replace("user:", "owner:"), sep="\n")
         case ["gcloud", "auth", "print-identity-token"]:
             print(IDENTITY_TOKEN)
+        case ["gcloud", "auth", "print-access-token"]:
+            print(ACCESS_TOKEN)
+        case ["curl"]:
+            return ask_web(call.command[-1], state)
+        case [*_, "add-iam-policy-binding"]:
+            state["policy"].append(binding(call, flags))
+        case [*_, "remove-iam-policy-binding"]:
+            if binding(call, flags) not in state["policy"]:
+                return 1
+            state["policy"].remove(binding(call, flags))
+        case [*_, "get-iam-policy"]:
+            role = flags["--filter"].removeprefix("bindings.role=").partition(" ")[0]
+            print("\n".join(member for on, of, member in state["policy"] if [on, of] == [resource(call), role]))
         case ["gcloud", "projects", "describe"]:
             print("123456789012")
         case ["gcloud", "run", "services", "list"]:
@@ -64,7 +79,7 @@ def answer(call: Call, state: dict[str, Any]) -> int:
             import yaml
 
             state["there"].append("notes-service")
-            state["traffic"] = yaml.safe_load(call.stdin)["spec"]["traffic"]
+            state["traffic"] = state.pop("surprise", None) or yaml.safe_load(call.stdin)["spec"]["traffic"]
         case ["gcloud", "run", "services", "update-traffic"]:
             update_traffic(flags, state)
         case ["gcloud", "run", "services", "describe"] if "--flatten" in flags:
@@ -73,9 +88,16 @@ def answer(call: Call, state: dict[str, Any]) -> int:
                 fields = (entry["revisionName"], entry.get("percent") or "", entry.get("tag") or "", url, SERVICE_URL)
                 print(*fields, sep=",")
         case ["gcloud", "builds", "triggers", "list"]:
-            print("\n".join(name.removeprefix("trigger/") for name in state["there"] if name.startswith("trigger/")))
+            print(state["triggers"].get(flags["--filter"].removeprefix("name="), ""))
         case ["gcloud", "builds", "triggers", "create"]:
-            state["there"].append(f"trigger/{flags['--repo-owner']}/{flags['--repo-name']}")
+            account = flags["--service-account"].rpartition("/")[2]
+            state["triggers"][flags["--name"]] = f"{flags['--repo-owner']} {flags['--repo-name']} {account}"
+        case ["gcloud", "builds", "triggers", "describe"]:
+            if named(call) not in state["triggers"]:
+                return 1
+            print(f"id-of-{named(call)}")
+        case ["gcloud", "builds", "list"]:
+            print("\n".join(state["builds"].pop(0)))
         case ["gcloud", "secrets", "versions", "list"]:
             print("\n".join(name for name in state["there"] if name == f"{named(call)}/versions/1"))
         case ["gcloud", "secrets", "versions", "add"]:
@@ -85,6 +107,32 @@ def answer(call: Call, state: dict[str, Any]) -> int:
         case [*_, "create"] | [*_, "create-oidc"]:
             state["there"].append(named(call))
     return 0
+
+
+def ask_web(url: str, state: dict[str, Any]) -> int:
+    """What the web answers: Google's identity tokens, GitHub's numbers, and /ready."""
+    host, _, path = url.removeprefix("https://").partition("/")
+    if url.endswith(":generateIdToken"):
+        print(json.dumps({"token": IDENTITY_TOKEN}, indent=2))
+    elif host == "api.github.com":
+        kind, _, asked = path.partition("/")
+        # GitHub takes a name in any letters, and answers with its own.
+        found = [name for name in state["repositories"] if name.lower() == asked.lower()]
+        if not found:
+            return 22
+        name, number = found[0], state["repositories"][found[0]]
+        of_repository = {"full_name": name, "owner": {"login": "owner", "id": 1}, "template": {"id": 2}}
+        print(json.dumps({"id": number} | (of_repository if kind == "repos" else {"login": name}), indent=2))
+    return 0
+
+
+def binding(call: Call, flags: dict[str, str]) -> list[str]:
+    return [resource(call), flags["--role"], flags["--member"]]
+
+
+def resource(call: Call) -> str:
+    """What has a policy, with its kind: run services notes-service."""
+    return " ".join([*call.action.split()[1:-1], named(call)])
 
 
 def named(call: Call) -> str:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from cloud import Cloud
+from cloud_command import DIGEST
 from combinations import CONTEXT, RENDERED, SUPPORTED, BakedProject, Combination
 from conftest import Bake
 from run_api import RunAPI
@@ -56,6 +57,15 @@ def documented_commands(project: BakedProject) -> Iterator[list[str]]:
                 yield shlex.split((found["line"] or found["inside"]).replace("\\\n", ""))
 
 
+def awaiting_commands(cloud: Cloud) -> Iterator[list[str]]:
+    """The gcloud commands by which a release waits for the tests, where they have a build of their own."""
+    if (cloud.service / "deploy" / "await_tests.sh").exists():
+        testing = {"notes-service-test": "owner repository account"}
+        cloud.state = cloud.state | {"triggers": testing, "builds": [["SUCCESS"]]}
+        assert cloud.run("await_tests.sh", "5e" * 20).returncode == 0
+        yield from (call.command for call in cloud.calls())
+
+
 def findings(commands: list[list[str]], folder: Path) -> list[str]:
     """What gcloud itself has against these commands."""
     file = folder / "commands.json"
@@ -87,7 +97,8 @@ def test_gcloud_knows_every_command_and_flag(
     bake: Bake, tmp_path: Path, combination: Combination, pipeline: str
 ) -> None:
     project = bake(combination, pipeline)
-    commands = [*printed_commands(Cloud(tmp_path, project.path)), *documented_commands(project)]
+    cloud = Cloud(tmp_path, project.path)
+    commands = [*printed_commands(cloud), *awaiting_commands(cloud), *documented_commands(project)]
     # The manifests come by standard input, which the linter does not read.
     manifests = {"services": "service.yaml", "jobs": "migrate-job.yaml"}
     for command in commands:
@@ -146,6 +157,22 @@ def test_releases_and_a_rollback_go_through_with_the_real_gcloud(cloud: RealClou
     assert api.shares("notes-service") == {first: 100}
     assert api.tags("notes-service") == {"previous": second}
     assert sum(kind == "executions" for kind, _ in api.resources) == 2
+
+
+def test_traffic_of_the_manifest_s_own_moves_nothing(cloud: RealCloud, api: RunAPI, tmp_path: Path) -> None:
+    """gcloud takes the first of two keys: the manifest's, and not the release's."""
+    old = {"revisionName": "notes-service-old", "percent": 100}
+    cloud.service = shutil.copytree(cloud.service / "deploy", tmp_path / "service" / "deploy").parent
+    file = cloud.service / "deploy" / "service.yaml"
+    text = file.read_text(encoding="utf-8")
+    api.serve(yaml.safe_load(text), old)
+    own = "spec:\n  traffic:\n    - latestRevision: true\n      percent: 100\n"
+    file.write_text(text.replace("\nspec:\n", f"\n{own}"), encoding="utf-8")
+    before = dict(api.resources)
+    done = cloud.release("--image", f"us-east4-docker.pkg.dev/my-gcp-project/notes-service/service@{DIGEST}")
+    assert done.returncode != 0
+    assert api.shares("notes-service") == {"notes-service-old": 100}
+    assert api.resources == before
 
 
 def test_revision_that_does_not_start_leaves_the_traffic_and_the_way_back(cloud: RealCloud, api: RunAPI) -> None:

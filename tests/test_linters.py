@@ -26,7 +26,7 @@ LINTERS = {
         ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
         [WORKFLOWS],
     ),
-    "Cloud Build schema": (["check-jsonschema", "--builtin-schema", "vendor.cloudbuild"], ["cloudbuild.yaml"]),
+    "Cloud Build schema": (["check-jsonschema", "--builtin-schema", "vendor.cloudbuild"], ["cloudbuild*.yaml"]),
     "Compose schema": (["check-jsonschema", "--builtin-schema", "vendor.compose-spec"], ["compose.yaml"]),
     "Renovate schema": (["check-jsonschema", "--builtin-schema", "vendor.renovate"], ["renovate.json"]),
 }

@@ -1,5 +1,6 @@
 """deploy/deploy.sh and deploy/bootstrap.sh, run whole against a cloud that records what is asked of it."""
 
+import json
 import os
 import re
 import shlex
@@ -13,9 +14,9 @@ from typing import Self
 import pytest
 import yaml
 
-from cloud import SERVICE_URL, TAG_URL, Cloud
-from cloud_command import DIGEST, IDENTITY_TOKEN
-from combinations import CONTEXT, RENDERED, SUPPORTED
+from cloud import SERVICE_URL, TAG_URL, Cloud, account
+from cloud_command import ACCESS_TOKEN, DIGEST, IDENTITY_TOKEN
+from combinations import RENDERED, SUPPORTED
 from conftest import Bake
 from servers import wait_until
 
@@ -133,12 +134,25 @@ def test_smoke_test_asks_ready_on_the_tag_with_a_token_that_no_argument_shows(cl
     assert IDENTITY_TOKEN not in done.stdout + done.stderr + "".join(map(str, cloud.calls()))
 
 
-def test_smoke_test_of_the_pipeline_asks_as_its_account(cloud: Cloud) -> None:
-    cloud.run("deploy.sh", SMOKE_TEST_ACCOUNT="ci@example.invalid")
-    [token] = [call for call in cloud.calls() if call.action == "gcloud auth print-identity-token"]
-    assert "--impersonate-service-account=ci@example.invalid" in token.command
+def test_smoke_test_of_the_pipeline_asks_as_its_account_with_tokens_that_no_argument_shows(cloud: Cloud) -> None:
+    cloud.serve(OLD)
+    done = cloud.run("deploy.sh", SMOKE_TEST_ACCOUNT="ci@example.invalid")
+    assert done.returncode == 0, done.stderr
+    asked, smoke_test = [call for call in cloud.calls() if call.action == "curl"]
+    assert asked.command[-1].endswith("/serviceAccounts/ci@example.invalid:generateIdToken")
     # Cloud Run takes tokens for the service's URL alone, whichever of its URLs is asked.
-    assert f"--audiences={SERVICE_URL}" in token.command
+    assert json.loads(asked.command[asked.command.index("--data") + 1])["audience"] == SERVICE_URL
+    assert asked.stdin.strip() == f"Authorization: Bearer {ACCESS_TOKEN}"
+    assert smoke_test.stdin.strip() == f"Authorization: Bearer {IDENTITY_TOKEN}"
+    shown = done.stdout + done.stderr + "".join(map(str, cloud.calls()))
+    assert ACCESS_TOKEN not in shown
+    assert IDENTITY_TOKEN not in shown
+
+
+def test_smoke_test_takes_no_access_token_by_impersonation(cloud: Cloud) -> None:
+    """gcloud takes one first, which only a wide role allows."""
+    cloud.run("deploy.sh", SMOKE_TEST_ACCOUNT="ci@example.invalid")
+    assert "--impersonate-service-account" not in "".join(map(str, cloud.calls()))
 
 
 def test_steps_look_again_before_each_further_one(cloud: Cloud) -> None:
@@ -273,6 +287,17 @@ def test_rollback_while_a_release_is_under_way_has_the_last_word(cloud: Cloud) -
     assert cloud.shares() == {"notes-service-older": 100}
 
 
+def test_traffic_that_moves_with_the_new_revision_is_put_back(cloud: Cloud) -> None:
+    """Whatever made it move: the revision has not been asked yet."""
+    cloud.serve(OLD)
+    cloud.state = cloud.state | {"surprise": [{"revisionName": "notes-service-new", "percent": 100}]}
+    done = cloud.run("deploy.sh")
+    assert done.returncode != 0
+    assert "Cloud Run has moved the traffic" in done.stderr
+    assert "curl" not in cloud.actions()
+    assert cloud.shares() == {"notes-service-old": 100}
+
+
 def test_image_can_be_built_first_and_released_later(cloud: Cloud) -> None:
     cloud.serve(OLD)
     built = cloud.run("deploy.sh", "build")
@@ -300,14 +325,16 @@ def test_smoke_test_waits_for_the_database_and_takes_nothing_but_success(
     assert len(answers.requests) == (3 if is_ready else 4)
 
 
+@pytest.mark.parametrize("account", ["", "ci@example.invalid"], ids=["person", "pipeline"])
 @pytest.mark.parametrize(
     "command", [["deploy.sh"], ["bootstrap.sh"], ["bootstrap.sh", "secret", "DATABASE_URL"]], ids=" ".join
 )
-def test_trace_of_a_script_shows_no_secret(cloud: Cloud, command: list[str]) -> None:
-    done = cloud.run(*command, typed=f"{URL}\n{URL}\n", SHELLOPTS="xtrace")
+def test_trace_of_a_script_shows_no_secret(cloud: Cloud, command: list[str], account: str) -> None:
+    done = cloud.run(*command, typed=f"{URL}\n{URL}\n", SHELLOPTS="xtrace", SMOKE_TEST_ACCOUNT=account)
     assert done.returncode == 0, done.stderr
     assert "+ main" in done.stderr
     assert IDENTITY_TOKEN not in done.stderr
+    assert ACCESS_TOKEN not in done.stderr
     assert "not-a-real-password" not in done.stderr
 
 
@@ -499,65 +526,6 @@ def test_secret_that_no_variable_can_have_is_refused_before_anything_happens(clo
     done = cloud.run("bootstrap.sh", "secret", name, typed="not-a-real-secret\n")
     assert done.returncode == 1
     assert "is no name of an environment variable" in done.stderr
-    assert cloud.calls() == []
-
-
-@pytest.mark.parametrize("pipeline", CONTEXT["pipeline"])
-def test_pipeline_gets_rights_to_its_own_service_registry_and_accounts(
-    bake: Bake, tmp_path: Path, pipeline: str
-) -> None:
-    cloud = Cloud(tmp_path, bake(SUPPORTED[0], pipeline).path)
-    cloud.serve(OLD)
-    for _ in range(2):
-        done = cloud.run("bootstrap.sh", "pipeline", "owner/repository")
-        assert done.returncode == 0, done.stderr
-    roles = {(call.command[-2], call.command[1], call.command[-1]) for call in cloud.calls() if "--role" in str(call)}
-    on_project = {role for role, group, _ in roles if group == "projects"}
-    assert on_project <= {"--role=roles/run.developer", "--role=roles/logging.logWriter"}
-    assert ("--role=roles/run.invoker", "run", f"--member=serviceAccount:{account('ci')}") in roles
-    created = [call.action for call in cloud.calls() if "create" in call.action]
-    assert len(created) == len(set(created)), "The second run made something again."
-
-
-def account(name: str) -> str:
-    return f"notes-service-{name}@my-gcp-project.iam.gserviceaccount.com"
-
-
-def test_identity_federation_is_bound_to_the_repository_and_its_main_branch(cloud: Cloud) -> None:
-    cloud.serve(OLD)
-    cloud.run("bootstrap.sh", "pipeline", "owner/repository")
-    condition = "assertion.repository == 'owner/repository' && assertion.ref == 'refs/heads/main'"
-    providers = [
-        call for call in cloud.calls() if call.action.startswith("gcloud iam workload-identity-pools providers")
-    ]
-    assert [f"--attribute-condition={condition}" in call.command for call in providers] == [False, True, True]
-    [binding] = [call for call in cloud.calls() if "--role=roles/iam.workloadIdentityUser" in call.command]
-    assert binding.command[-1].endswith(
-        "/workloadIdentityPools/github-notes-service/attribute.repository/owner/repository"
-    )
-
-
-def test_trigger_of_another_repository_is_not_passed_over(bake: Bake, tmp_path: Path) -> None:
-    cloud = Cloud(tmp_path, bake(SUPPORTED[0], "cloud_build").path)
-    cloud.serve(OLD)
-    cloud.run("bootstrap.sh", "pipeline", "owner/repository")
-    done = cloud.run("bootstrap.sh", "pipeline", "owner/another")
-    assert done.returncode == 1
-    assert "is there for owner/repository. Delete it first" in done.stderr
-
-
-def test_pipeline_before_the_first_release_is_told_to_wait(cloud: Cloud) -> None:
-    done = cloud.run("bootstrap.sh", "pipeline", "owner/repository")
-    assert done.returncode == 1
-    assert "make the first release with: bash deploy/deploy.sh" in done.stderr
-    assert len(cloud.calls()) == 1
-
-
-@pytest.mark.parametrize("repository", ["owner", "owner/repo'sitory", "https://github.com/owner/repository", "a/b c"])
-def test_what_is_no_repository_is_refused(cloud: Cloud, repository: str) -> None:
-    cloud.serve(OLD)
-    done = cloud.run("bootstrap.sh", "pipeline", repository)
-    assert done.returncode == 1
     assert cloud.calls() == []
 
 

@@ -6,11 +6,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from combinations import CONTEXT, TEMPLATE
+import pytest
+import yaml
+
+from combinations import CONTEXT, SUPPORTED, TEMPLATE
+from conftest import Bake
 
 CONFIG: dict[str, Any] = json.loads((TEMPLATE / "renovate.json").read_text(encoding="utf-8"))
 
 SERVICE = TEMPLATE / "{{cookiecutter.project_slug}}"
+
+#: What its manager for Cloud Build reads without being told.
+CLOUD_BUILD = "/(^|/)cloudbuild\\.ya?ml/"
 
 #: A requirement: a name, extras, the oldest version, and where it holds.
 REQUIREMENT = re.compile(r"([a-z0-9-]+)(?:\[[a-z]+\])?>=([0-9.]+)(?:; .+)?")
@@ -21,8 +28,8 @@ def as_python(pattern: str) -> str:
     return pattern.removeprefix("/").removesuffix("/").replace("(?<", "(?P<")
 
 
-def is_read(path: Path, patterns: list[str]) -> bool:
-    return any(re.search(as_python(pattern), path.relative_to(TEMPLATE).as_posix()) for pattern in patterns)
+def is_read(path: Path, patterns: list[str], root: Path = TEMPLATE) -> bool:
+    return any(re.search(as_python(pattern), path.relative_to(root).as_posix()) for pattern in patterns)
 
 
 def read_from(path: Path) -> set[tuple[str, str]]:
@@ -72,3 +79,29 @@ def test_every_workflow_with_an_action_is_read() -> None:
     with_actions = [file for file in files if "uses: " in file.read_text(encoding="utf-8")]
     assert len(with_actions) > 2
     assert [file for file in with_actions if not is_read(file, patterns)] == []
+
+
+def test_build_that_releases_is_read_before_it_is_rendered() -> None:
+    [path] = [path for path in SERVICE.iterdir() if "cloudbuild.yaml" in path.name]
+    assert is_read(path, CONFIG["cloudbuild"]["managerFilePatterns"])
+    steps = yaml.safe_load(path.read_text(encoding="utf-8"))["steps"]
+    assert all("@sha256:" in step["name"] for step in steps)
+
+
+@pytest.mark.parametrize("config", [TEMPLATE / "renovate.json", SERVICE / "renovate.json"], ids=["own", "service"])
+def test_weekly_version_of_gcloud_is_a_small_update(config: Path) -> None:
+    rules = json.loads(config.read_text(encoding="utf-8"))["packageRules"]
+    [rule] = [
+        rule for rule in rules if rule.get("matchPackageNames") == ["gcr.io/google.com/cloudsdktool/google-cloud-cli"]
+    ]
+    assert rule["groupName"] == "small updates"
+
+
+def test_every_build_of_a_service_is_read(bake: Bake) -> None:
+    project = bake(SUPPORTED[0], "cloud_build")
+    patterns = [CLOUD_BUILD, *json.loads(project.read("renovate.json"))["cloudbuild"]["managerFilePatterns"]]
+    builds = [
+        path for path in project.path.glob("*.yaml") if "steps" in yaml.safe_load(path.read_text(encoding="utf-8"))
+    ]
+    assert len(builds) == 2
+    assert [path for path in builds if not is_read(path, patterns, project.path)] == []

@@ -61,7 +61,8 @@ def called_without_bash(script: str, files: dict[str, str]) -> list[str]:
 
 def test_scripts_of_a_service_are_called_by_bash_wherever_a_file_names_them(project: BakedProject) -> None:
     scripts = [path for path in project.files if os.access(project.path / path, os.X_OK)]
-    assert scripts == ["deploy/bootstrap.sh", "deploy/deploy.sh"]
+    assert {"deploy/bootstrap.sh", "deploy/deploy.sh"} <= set(scripts)
+    assert {f"deploy/{path.name}" for path in project.path.glob("deploy/*.sh")} - set(scripts) == {"deploy/common.sh"}
     for script in scripts:
         assert not called_without_bash(script, project.files)
 

@@ -37,7 +37,7 @@ main() {
   case ${arguments[*]-} in
     "") prepare_project ;;
     roles) make_roles ;;
-    pipeline\ */*) prepare_pipeline "${arguments[1]}" ;;
+    pipeline\ */*) prepare_pipeline "${arguments[@]:1}" ;;
 {% if passwords %}
     "secret DATABASE_URL") add_version "$url_secret" DATABASE_URL ;;
     "secret DATABASE_DIRECT_URL") add_version "$direct_url_secret" DATABASE_DIRECT_URL ;;
@@ -62,9 +62,11 @@ prepare_pipeline() {
   [[ $1 =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]] || fail "$1 is no repository: it should look like OWNER/REPOSITORY."
   run gcloud run services describe "$service" "${in_region[@]}" --format=none ||
     fail "The pipeline gets rights to the service, which is not there yet: make the first release with: bash deploy/deploy.sh"
+  look_up_repository "$@"
   account "$pipeline_account" "Releases $service"
   connect_repository "$1"
   grant_releases
+  revoke_wider_rights
   say "The pipeline is ready: a push to main is a release. New rights take some minutes to hold everywhere."
 }
 
@@ -125,26 +127,56 @@ grant_reading() {
 }
 
 # What deploy.sh does: push an image, replace and run the job and the service under their accounts, ask /ready as itself.
+# deploy/README.md says why each right is needed.
 grant_releases() {
   local member=serviceAccount:$pipeline_account
-  grant_on_project roles/run.developer
   run gcloud artifacts repositories add-iam-policy-binding "$service" "${in_project[@]}" --location="$region" --format=none \
     --role=roles/artifactregistry.writer --member="$member"
-  grant_on_account "$service_account" roles/iam.serviceAccountUser
-  grant_on_account "$migrate_account" roles/iam.serviceAccountUser
-  grant_on_account "$pipeline_account" roles/iam.serviceAccountTokenCreator
+  grant_on_project "$pipeline_account" roles/run.viewer
+  run gcloud run services add-iam-policy-binding "$service" "${in_region[@]}" --format=none \
+    --role=roles/run.developer --member="$member"
+  run gcloud run jobs add-iam-policy-binding "$migrate_job" "${in_region[@]}" --format=none \
+    --role=roles/run.developer --member="$member"
   run gcloud run services add-iam-policy-binding "$service" "${in_region[@]}" --format=none \
     --role=roles/run.invoker --member="$member"
+  grant_on_account "$service_account" roles/iam.serviceAccountUser
+  grant_on_account "$migrate_account" roles/iam.serviceAccountUser
+  grant_on_account "$pipeline_account" roles/iam.serviceAccountOpenIdTokenCreator
+}
+
+# What older versions of this script gave: tokens of every kind, and every service of the project.
+revoke_wider_rights() {
+  local member=serviceAccount:$pipeline_account
+  revoke roles/iam.serviceAccountTokenCreator "$member" "$pipeline_account" iam service-accounts
+  revoke roles/run.developer "$member" "$project" projects
 }
 
 grant_on_project() {
   run gcloud projects add-iam-policy-binding "$project" --quiet --condition=None --format=none \
-    --role="$1" --member="serviceAccount:$pipeline_account"
+    --role="$2" --member="serviceAccount:$1"
 }
 
 grant_on_account() {
   run gcloud iam service-accounts add-iam-policy-binding "$1" "${in_project[@]}" --format=none \
     --role="$2" --member="serviceAccount:$pipeline_account"
+}
+
+# Take a role from a member, if it is there: gcloud fails where it is not. The last words are the resource and its group.
+revoke() {
+  local role=$1 member=$2 resource=$3 holders
+  shift 3
+  holders=$(members "$member" "$role" "$resource" "$@")
+  if [[ $'\n'$holders$'\n' != *$'\n'"$member"$'\n'* ]]; then return; fi
+  run gcloud "$@" remove-iam-policy-binding "$resource" "${in_project[@]}" --condition=None --format=none \
+    --role="$role" --member="$member"
+}
+
+# Who has a role on a resource without a condition, one on a line. The first word stands for them in a dry run.
+members() {
+  local stand_in=$1 role=$2 resource=$3
+  shift 3
+  ask "$stand_in" gcloud "$@" get-iam-policy "$resource" "${in_project[@]}" --flatten='bindings[].members' \
+    --filter="bindings.role=$role AND NOT bindings.condition:*" --format='value(bindings.members)'
 }
 
 # Create what a first command does not find, with the command after the two hyphens.
