@@ -99,6 +99,74 @@ def test_tables_of_one_role_become_the_owners(project: BakedProject, postgres: P
         assert connection.execute("SELECT title FROM note").fetchall() == [("Milk",)]
 
 
+#: One of each kind that a migration may make in the schema: what makes it, and where the catalogs have its owner.
+KINDS = {
+    "table": ("CREATE TABLE made (a int, b serial, c bigint GENERATED ALWAYS AS IDENTITY)", "pg_class.rel"),
+    "partitioned": ("CREATE TABLE made (a int) PARTITION BY RANGE (a)", "pg_class.rel"),
+    "partition": (
+        "CREATE TABLE whole (a int) PARTITION BY RANGE (a); CREATE TABLE made PARTITION OF whole DEFAULT",
+        "pg_class.rel",
+    ),
+    "view": ("CREATE VIEW made AS SELECT 1 AS a", "pg_class.rel"),
+    "materialized view": ("CREATE MATERIALIZED VIEW made AS SELECT 1 AS a", "pg_class.rel"),
+    "sequence": ("CREATE SEQUENCE made", "pg_class.rel"),
+    "enum": ("CREATE TYPE made AS ENUM ('a')", "pg_type.typ"),
+    "domain": ("CREATE DOMAIN made AS int CHECK (value > 0)", "pg_type.typ"),
+    "composite type": ("CREATE TYPE made AS (a int)", "pg_type.typ"),
+    "range": ("CREATE TYPE made AS RANGE (SUBTYPE = int)", "pg_type.typ"),
+    "function": ("CREATE FUNCTION made(int) RETURNS int LANGUAGE sql AS 'SELECT 1'", "pg_proc.pro"),
+    "procedure": ("CREATE PROCEDURE made() LANGUAGE sql AS 'SELECT 1'", "pg_proc.pro"),
+    "aggregate": ("CREATE AGGREGATE made(int) (SFUNC = int4pl, STYPE = int)", "pg_proc.pro"),
+    "operator": ("CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)", "pg_operator.opr"),
+    "collation": ('CREATE COLLATION made FROM "C"', "pg_collation.coll"),
+    "statistics": ("CREATE TABLE two (a int, b int); CREATE STATISTICS made ON a, b FROM two", "pg_statistic_ext.stx"),
+    "text search": ("CREATE TEXT SEARCH CONFIGURATION made (COPY = simple)", "pg_ts_config.cfg"),
+    "dictionary": ("CREATE TEXT SEARCH DICTIONARY made (TEMPLATE = simple)", "pg_ts_dict.dict"),
+}
+
+
+def test_what_one_role_has_made_becomes_the_owners_whatever_it_is(
+    bake: Bake, postgres: PostgresServer, provided: str
+) -> None:
+    """A migration that the new owner runs later may change each of them."""
+    owners = []
+    with psycopg.connect(URL.format(user=ADMIN, port=postgres.port, database=provided)) as admin:
+        admin.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+        for number, (statement, catalog) in enumerate(KINDS.values()):
+            name = f"made{number}"
+            # An operator has no letters in its name.
+            admin.execute(statement.replace("made", name).encode())
+            table, _, column = catalog.partition(".")
+            found = name if "made" in statement else "==="
+            owners.append(f"SELECT {column}owner::regrole::text FROM {table} WHERE {column}name = '{found}'".encode())
+        admin.execute((bake(SUPPORTED[0]).path / "deploy" / "roles.sql").read_bytes())
+        left = [
+            kind for kind, query in zip(KINDS, owners, strict=True) if admin.execute(query).fetchall() != [(OWNER,)]
+        ]
+    assert not left
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "GRANT CREATE ON SCHEMA public TO PUBLIC; ALTER SCHEMA public OWNER TO postgres",
+        "ALTER DATABASE {database} OWNER TO postgres; ALTER SCHEMA public OWNER TO {admin}",
+    ],
+    ids=["schema", "database"],
+)
+def test_roles_are_not_made_where_everybody_would_still_make_tables(
+    bake: Bake, postgres: PostgresServer, provided: str, statement: str
+) -> None:
+    """A REVOKE by another one than the owner changes nothing, and only warns."""
+    names = {"database": Identifier(provided), "admin": Identifier(ADMIN)}
+    postgres.execute(SQL(statement).format(**names), database=provided)
+    url = URL.format(user=ADMIN, port=postgres.port, database=provided)
+    done = make_roles(bake(SUPPORTED[0]), url, url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "PUBLIC may still make tables" in done.stderr
+    assert not postgres.execute("SELECT 1 FROM pg_roles WHERE rolname LIKE 'notes_service_%'")
+
+
 def test_log_of_the_server_has_no_password_where_the_provider_takes_a_verifier(
     project: BakedProject, postgres: PostgresServer, provided: str
 ) -> None:

@@ -20,8 +20,9 @@ BEGIN
       EXECUTE format('CREATE ROLE %I{{ "" if roles.accounts else " LOGIN" }}', role);
     END IF;
   END LOOP;
-  -- Who gives tables to a role, or sets its default privileges, must be its member.
-  IF NOT pg_has_role(migrations, 'MEMBER') OR current_setting('server_version_num')::int >= 160000 THEN
+  -- Who gives tables to a role, or sets its default privileges, must be able to take its place. From Postgres 16 on, who
+  -- made the role may grant that, and does not have it.
+  IF NOT pg_has_role(migrations, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
     EXECUTE format('GRANT %I TO CURRENT_USER', migrations);
   END IF;
 
@@ -34,21 +35,33 @@ BEGIN
   EXECUTE format('REVOKE CREATE ON SCHEMA public FROM %I', service);
   EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', service);
 
-  -- What older migrations made is the owner's now. A sequence of a column goes with its table.
+  -- REVOKE only warns where it does nothing.
+  IF has_schema_privilege(service, 'public', 'CREATE')
+    OR has_database_privilege(service, current_database(), 'CREATE, TEMPORARY') THEN
+    RAISE insufficient_privilege USING MESSAGE =
+      'PUBLIC may still make tables, and only the owner of the database and of the schema public can change that';
+  END IF;
+
+  -- What older migrations made is the owner's now, except what goes with something else: the sequence of a column with
+  -- its table, the row type too, and what belongs to an extension.
   FOR statement IN
-    SELECT format('ALTER %s %s OWNER TO %I', kind, object, migrations) FROM (
-      SELECT relowner AS owner, oid::regclass::text AS object, 'pg_class'::regclass AS catalog, oid,
-        CASE relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind
-      FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
-      UNION ALL
-      SELECT typowner, oid::regtype::text, 'pg_type'::regclass, oid, CASE typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END
-      FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype IN ('d', 'e')
-      UNION ALL
-      SELECT proowner, oid::regprocedure::text, 'pg_proc'::regclass, oid, 'ROUTINE'
-      FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-    ) AS made
-    WHERE owner = former::regrole AND former <> migrations AND NOT EXISTS (
-      SELECT FROM pg_depend WHERE classid = catalog AND objid = made.oid AND deptype IN ('a', 'e', 'i')
+    SELECT format('ALTER %s %s OWNER TO %I', CASE
+        WHEN type IN ('function', 'procedure', 'aggregate') THEN 'ROUTINE' WHEN type = 'statistics object' THEN 'STATISTICS'
+        ELSE type END, identity, migrations)
+    FROM (
+      SELECT relowner AS owner, relnamespace AS namespace, 'pg_class'::regclass AS catalog, oid FROM pg_class
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+      UNION ALL SELECT typowner, typnamespace, 'pg_type'::regclass, oid FROM pg_type
+      UNION ALL SELECT proowner, pronamespace, 'pg_proc'::regclass, oid FROM pg_proc
+      UNION ALL SELECT oprowner, oprnamespace, 'pg_operator'::regclass, oid FROM pg_operator
+      UNION ALL SELECT collowner, collnamespace, 'pg_collation'::regclass, oid FROM pg_collation
+      UNION ALL SELECT stxowner, stxnamespace, 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext
+      UNION ALL SELECT cfgowner, cfgnamespace, 'pg_ts_config'::regclass, oid FROM pg_ts_config
+      UNION ALL SELECT dictowner, dictnamespace, 'pg_ts_dict'::regclass, oid FROM pg_ts_dict
+    ) AS made, pg_identify_object(catalog, oid, 0)
+    WHERE owner = former::regrole AND former <> migrations AND namespace = 'public'::regnamespace AND NOT EXISTS (
+      SELECT FROM pg_depend WHERE classid = catalog AND objid = made.oid AND refobjid <> made.oid
+        AND (deptype IN ('e', 'i') OR deptype = 'a' AND type = 'sequence')
     )
   LOOP
     EXECUTE statement;
@@ -66,7 +79,7 @@ BEGIN
     SELECT format(CASE relkind WHEN 'S' THEN 'GRANT USAGE ON SEQUENCE %s TO %I'
       ELSE 'GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I' END, oid::regclass, service)
     FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relowner = migrations::regrole AND relkind IN ('r', 'p', 'v', 'S')
+    WHERE relnamespace = 'public'::regnamespace AND relowner = migrations::regrole AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
   LOOP
     EXECUTE statement;
   END LOOP;
@@ -86,6 +99,10 @@ BEGIN
   EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', service, '120s');
   EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', service, '60s');
   -- How soon the server notices in the middle of a statement that its client has gone.
-  EXECUTE format('ALTER ROLE %I SET client_connection_check_interval = %L', service, '5s');
+  BEGIN
+    EXECUTE format('ALTER ROLE %I SET client_connection_check_interval = %L', service, '5s');
+  EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE NOTICE 'This server cannot notice that a client has gone: %', SQLERRM;
+  END;
 END
 $$;
