@@ -52,9 +52,11 @@ def answer(call: Call, state: dict[str, Any]) -> int:
             image = call.command[-1].rpartition(":")[0]
             print(json.dumps([{"RepoDigests": [f"other.invalid/image@{DIGEST}", f"{image}@{DIGEST}"]}], indent=4))
         case ["make"]:
-            # What make roles prints: the same URLs with the roles that it has made.
+            # What make roles prints: the same URLs with its roles, or nothing where they keep their passwords.
             url, direct_url = call.stdin.split()
-            print(url.replace("user:", "run:"), direct_url.replace("user:", "owner:"), sep="\n")
+            if "roles" not in state["there"] or "args=--new-passwords" in call.command:
+                print(url.replace("user:", "run:"), direct_url.replace("user:", "owner:"), sep="\n")
+            state["there"].append("roles")
         case ["gcloud", "auth", "print-identity-token"]:
             print(IDENTITY_TOKEN)
         case ["gcloud", "auth", "print-access-token"]:

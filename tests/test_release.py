@@ -425,12 +425,23 @@ def test_roles_that_could_not_be_made_leave_no_secret(cloud: Cloud) -> None:
     assert "The project is ready" not in done.stderr
 
 
-def test_roles_are_made_again_on_demand(cloud: Cloud) -> None:
+@pytest.mark.parametrize(("options", "versions"), [([], 0), (["--new-passwords"], 2)], ids=["kept", "new"])
+def test_roles_that_are_there_get_new_passwords_only_on_demand(cloud: Cloud, options: list[str], versions: int) -> None:
     cloud.run("bootstrap.sh", typed=f"{URL}\n{URL}\n")
     first = cloud.actions()
-    done = cloud.run("bootstrap.sh", "roles", typed=f"{URL}\n{URL}\n")
+    done = cloud.run("bootstrap.sh", "roles", *options, typed=f"{URL}\n{URL}\n")
     assert done.returncode == 0, done.stderr
-    assert cloud.actions()[len(first) :] == ["make", *["gcloud secrets versions add"] * 2]
+    assert cloud.actions()[len(first) :] == ["make", *["gcloud secrets versions add"] * versions]
+
+
+def test_roles_whose_passwords_are_in_no_secret_get_new_ones(cloud: Cloud) -> None:
+    """The first time, Secret Manager failed after the roles were made."""
+    cloud.fail("gcloud secrets versions add", times=1)
+    assert cloud.run("bootstrap.sh", typed=f"{URL}\n{URL}\n").returncode != 0
+    done = cloud.run("bootstrap.sh", typed=f"{URL}\n{URL}\n")
+    assert done.returncode == 0, done.stderr
+    added = [call.stdin for call in cloud.calls() if call.action == "gcloud secrets versions add"]
+    assert added[-2:] == [URL.replace("user:", "run:"), URL.replace("user:", "owner:")]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -45,10 +45,10 @@ def project(bake: Bake, request: pytest.FixtureRequest) -> BakedProject:
     return bake(Combination(first.framework, first.pooling_strategy, first.driver, request.param))
 
 
-def make_roles(project: BakedProject, *urls: str) -> subprocess.CompletedProcess[str]:
+def make_roles(project: BakedProject, *urls: str, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     """python -m dev.roles, as deploy/bootstrap.sh runs it."""
     return subprocess.run(
-        [str(environment(project)), "-m", "dev.roles"],
+        [str(environment(project)), "-m", "dev.roles", *options],
         cwd=project.path,
         input="".join(f"{url}\n" for url in urls),
         capture_output=True,
@@ -56,10 +56,10 @@ def make_roles(project: BakedProject, *urls: str) -> subprocess.CompletedProcess
     )
 
 
-def made_roles(project: BakedProject, postgres: PostgresServer, database: str) -> list[str]:
-    """The two connection strings that it prints."""
+def made_roles(project: BakedProject, postgres: PostgresServer, database: str, *options: str) -> list[str]:
+    """The two connection strings that it prints, or none."""
     url = URL.format(user=ADMIN, port=postgres.port, database=database)
-    done = make_roles(project, url, url)
+    done = make_roles(project, url, url, options=options)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -77,10 +77,15 @@ def test_service_and_migrations_get_their_own_roles(
             assert urlsplit(url).path == f"/{provided}"
 
 
-def test_roles_made_again_have_new_passwords_and_the_old_ones_are_refused(
-    project: BakedProject, postgres: PostgresServer, provided: str
-) -> None:
-    before, after = (made_roles(project, postgres, provided) for _ in range(2))
+def test_roles_made_again_keep_their_passwords(bake: Bake, postgres: PostgresServer, provided: str) -> None:
+    urls = made_roles(bake(SUPPORTED[0]), postgres, provided)
+    assert not made_roles(bake(SUPPORTED[0]), postgres, provided)
+    for url in urls:
+        psycopg.connect(url).close()
+
+
+def test_new_passwords_end_the_old_ones(project: BakedProject, postgres: PostgresServer, provided: str) -> None:
+    before, after = (made_roles(project, postgres, provided, "--new-passwords") for _ in range(2))
     for old, new in zip(before, after, strict=True):
         psycopg.connect(new).close()
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):

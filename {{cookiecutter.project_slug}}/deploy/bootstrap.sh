@@ -3,7 +3,7 @@
 #
 {% set passwords = cookiecutter._providers[cookiecutter.provider].passwords %}
 #   bash deploy/bootstrap.sh [--dry-run]{{ " [--one-role]" if passwords else "             " }}                 before the first release
-#   bash deploy/bootstrap.sh [--dry-run] roles                        {{ "to make the database's roles again, with new passwords" if passwords else "to give the database's roles their rights again" }}
+#   bash deploy/bootstrap.sh [--dry-run] roles{{ " [--new-passwords]" if passwords else "                  " }}      to give the database's roles their rights again{{ ", or other passwords" if passwords else "" }}
 #   bash deploy/bootstrap.sh [--dry-run] pipeline OWNER/REPOSITORY    after it: {{ cookiecutter._pipelines[cookiecutter.pipeline].name }} may release
 {% if passwords %}
 #   bash deploy/bootstrap.sh [--dry-run] secret DATABASE_URL          when it changed; or DATABASE_DIRECT_URL
@@ -20,6 +20,9 @@ cd "$(dirname "$0")/.."
 # Set by --one-role: service and migrations use the role that the provider made.
 one_role=
 
+# Set by --new-passwords: roles that are there get new passwords.
+new_passwords=
+
 {% endif %}
 main() {
   local arguments=()
@@ -28,6 +31,7 @@ main() {
       --dry-run) dry_run=1 ;;
 {% if passwords %}
       --one-role) one_role=1 ;;
+      --new-passwords) new_passwords=1 ;;
 {% endif %}
       --help | -h) usage && exit ;;
       *) arguments+=("$1") ;;
