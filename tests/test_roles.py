@@ -200,9 +200,11 @@ def test_role_that_may_make_no_roles_is_told_the_other_way(
     ("url", "said"),
     [
         ("postgresql://provided:{password}@127.0.0.1:1/none", "The roles were not made"),
-        ("postgresql:///none?host=127.0.0.1&password={password}", "The user must stand before the host"),
+        ("postgresql:///none?host=127.0.0.1&password={password}", "User and password must stand before the host"),
+        ("postgresql://provided@127.0.0.1/none?password={password}", "User and password must stand before the host"),
+        ("postgresql://:{password}@127.0.0.1/none?user=provided", "User and password must stand before the host"),
         ("mysql://provided:{password}@127.0.0.1/none", "That connection string cannot be used."),
-        ("", "The user must stand before the host"),
+        ("", "User and password must stand before the host"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence_without_a_secret(project: BakedProject, url: str, said: str) -> None:
