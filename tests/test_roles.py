@@ -207,9 +207,9 @@ def test_role_that_may_make_no_roles_is_told_the_other_way(
         ("", "User and password must stand before the host"),
     ],
 )
-def test_what_goes_wrong_is_one_sentence_without_a_secret(project: BakedProject, url: str, said: str) -> None:
+def test_what_goes_wrong_is_one_sentence_without_a_secret(bake: Bake, url: str, said: str) -> None:
     url = url.format(password=ADMIN_PASSWORD)
-    done = make_roles(project, url, url)
+    done = make_roles(bake(SUPPORTED[0]), url, url)
     assert (done.returncode, done.stdout) == (1, "")
     [sentence] = done.stderr.splitlines()
     assert sentence.startswith(said)

@@ -13,7 +13,7 @@ from app.database.settings import ENDPOINT
 from tests.application import Client, open_client
 from tests.migrations import alembic
 from tests.process import ServiceProcess
-from tests.roles import OWNER, RUNTIME, make_roles
+from tests.roles import ADMIN, OWNER, RUNTIME, make_admin, make_roles
 from tests.servers import Endpoint, PgBouncer, Postgres, pgbouncer_binary
 from tests.settings import configured
 from tests.tables import empty_tables
@@ -41,6 +41,8 @@ def postgres() -> Iterator[Postgres]:
         servers.callback(server.stop)
         server.create_database(DATABASE)
         with server.connection(DATABASE) as connection:
+            make_admin(connection)
+        with server.connection(DATABASE, ADMIN) as connection:
             make_roles(connection)
         alembic(server.url(DATABASE, OWNER), "upgrade", "head")
         yield server

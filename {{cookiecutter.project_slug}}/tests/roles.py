@@ -9,6 +9,16 @@ from tests.settings import PROJECT
 #: The role that owns the tables, and the one of the service.
 OWNER, RUNTIME = "{{ roles.owner }}", "{{ roles.runtime }}"
 
+#: The role that makes them, as a provider hands it out: no superuser, but it may make roles and owns the database.
+ADMIN = "provided"
+
+
+def make_admin(connection: psycopg.Connection) -> None:
+    """Let a superuser make it, and give it this database."""
+    name = sql.Identifier(ADMIN)
+    connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(name))
+    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(connection.info.dbname), name))
+
 
 def make_roles(connection: psycopg.Connection) -> None:
     """Run deploy/roles.sql in this database, and let both roles log in."""

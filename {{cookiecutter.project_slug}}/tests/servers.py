@@ -50,8 +50,8 @@ class Postgres:
         return self.server.url(database, user)
 
     @contextmanager
-    def connection(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
+    def connection(self, database: str = "postgres", user: str = "postgres") -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self.url(database, user), autocommit=True) as connection:
             yield connection
 
     def create_database(self, name: str, template: str = "template1") -> None:

@@ -6,7 +6,7 @@ import pytest
 from app.models import metadata
 from tests.application import open_client
 from tests.conftest import DATABASE, Configure
-from tests.roles import OWNER, RUNTIME, make_roles
+from tests.roles import ADMIN, OWNER, RUNTIME, make_roles
 from tests.servers import Endpoint, Postgres
 
 
@@ -95,7 +95,7 @@ def test_search_path_of_a_neighbour_leads_to_no_other_table(
 
 
 def test_roles_may_be_made_again(postgres: Postgres) -> None:
-    with postgres.connection(DATABASE) as connection:
+    with postgres.connection(DATABASE, ADMIN) as connection:
         rights = "SELECT relname, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
         before = connection.execute(rights).fetchall()
         make_roles(connection)
