@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from app.database.doctor.examination import note_on
-from app.database.doctor.facts import EndpointFacts, kind_of
-from app.database.doctor.findings import in_endpoint, on_endpoint
+from app.database.doctor.facts import DirectFacts, EndpointFacts, RoleFacts, kind_of
+from app.database.doctor.findings import in_endpoint, on_endpoint, on_role
+from app.database.engine import SCHEMA
 from app.database.providers import ENDPOINTS
 from app.database.settings import ENDPOINT
 from tests.conftest import DATABASE
@@ -159,6 +160,32 @@ def test_network_without_tls_is_a_contradiction() -> None:
     assert not [*in_endpoint(replace(REMOTE, tls=False, certificate_verified=False, is_local=True))]
     [contradiction] = in_endpoint(replace(REMOTE, tls=False, certificate_verified=False))
     assert "without TLS" in contradiction
+
+
+OWNER = RoleFacts("owner", SCHEMA, may_make_tables=True, connection_limit=None)
+RUNTIME = replace(OWNER, name="run", may_make_tables=False)
+
+
+@pytest.mark.parametrize(
+    ("role", "is_local", "direct", "said"),
+    [
+        (RUNTIME, False, OWNER, None),
+        (OWNER, False, OWNER, "The service has the role of the migrations, owner"),
+        (OWNER, True, OWNER, "The service has the role of the migrations, owner"),
+        (OWNER, False, None, "The service has the role of the migrations, owner"),
+        (OWNER, True, None, None),
+        (RUNTIME, False, None, "migrations need another role"),
+        (RUNTIME, True, None, "migrations need another role"),
+        (RUNTIME, False, RUNTIME, None),
+    ],
+)
+def test_one_role_for_service_and_migrations_is_a_note(
+    role: RoleFacts, is_local: bool, direct: RoleFacts | None, said: str | None
+) -> None:
+    endpoint = replace(REMOTE, is_local=is_local)
+    notes = [*on_role(role, endpoint, DirectFacts("direct", direct) if direct else None)]
+    assert len(notes) == bool(said)
+    assert all(said and said in note for note in notes)
 
 
 def test_certificate_that_is_not_verified_is_a_note() -> None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, column, event, select, table, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..budget import instances_that_fit
 from ..driver import backend_pid, ping
+from ..engine import SCHEMA
 from ..providers import Endpoint, KnownEndpoint, recognize, serves, sizes_with
 from ..settings import ENDPOINT, get_database_settings
 from . import wire
@@ -25,6 +26,9 @@ SAMPLES = 20
 
 #: Rights to change the rows of a table.
 WRITES = {"INSERT", "UPDATE", "DELETE"}
+
+#: Alembic's table. Each query names the schema: behind a pooler, another client may have set the search_path.
+VERSION = table("alembic_version", column("version_num"), schema=SCHEMA)
 
 #: The key of the time to connect in Connection.info, which SQLAlchemy keeps for each connection.
 CONNECT_SECONDS = "app.database.connect_seconds"
@@ -90,7 +94,7 @@ class RoleFacts:
     name: str
 
     schema: str | None
-    """Where it makes tables; null if it may use no schema of its search_path."""
+    """The one that has the tables; null if it may not use that schema."""
 
     may_make_tables: bool
 
@@ -185,7 +189,7 @@ def facts_of(connection: Connection) -> Facts:
         role=role,
         connections=connection_facts(connection, role, endpoint.kind),
         # The last, because it ends the transaction.
-        tables=table_facts(connection),
+        tables=table_facts(connection, role),
     )
 
 
@@ -287,10 +291,12 @@ def server_facts(connection: Connection) -> ServerFacts:
 def role_facts(connection: Connection) -> RoleFacts:
     name, schema, may_make_tables, limit = connection.execute(
         text(
-            "SELECT current_user::text, current_schema()::text,"
-            " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),"
+            "SELECT current_user::text,"
+            " (SELECT nspname::text FROM pg_namespace WHERE nspname = :schema AND has_schema_privilege(oid, 'USAGE')),"
+            " EXISTS (SELECT FROM pg_namespace WHERE nspname = :schema AND has_schema_privilege(oid, 'CREATE')),"
             " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user)"
-        )
+        ),
+        {"schema": SCHEMA},
     ).one()
     return RoleFacts(name, schema, may_make_tables, limit)
 
@@ -320,10 +326,10 @@ def connection_facts(connection: Connection, role: RoleFacts, kind: Endpoint) ->
     return ConnectionFacts(limit, size, reserved, used, available, each, instances)
 
 
-def table_facts(connection: Connection) -> TableFacts:
+def table_facts(connection: Connection, role: RoleFacts) -> TableFacts:
     rights = rights_to_tables(connection)
     try:
-        applied = applied_revisions(connection)
+        applied = applied_revisions(connection, role)
         # Reading the migrations takes a while, in which no transaction needs to be open.
         connection.rollback()
         return TableFacts(pending_revisions(applied), None, rights)
@@ -332,31 +338,37 @@ def table_facts(connection: Connection) -> TableFacts:
 
 
 def rights_to_tables(connection: Connection) -> dict[str, list[str]]:
-    """What the role may do with the rows of the tables in alembic_version's schema that have its owner."""
+    """What the role may do with the rows of the tables that have the owner of Alembic's."""
     rows = connection.execute(
         text(
             "SELECT made.relname::text, ARRAY("
             "SELECT name FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS name"
             " WHERE has_table_privilege(made.oid, name))"
             " FROM pg_class made JOIN pg_class version USING (relnamespace, relowner)"
-            " WHERE version.oid = to_regclass('alembic_version') AND made.oid <> version.oid"
+            " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " WHERE nspname = :schema AND version.relname = :version AND made.oid <> version.oid"
             " AND made.relkind IN ('r', 'p') AND NOT made.relispartition ORDER BY 1"
-        )
+        ),
+        {"schema": SCHEMA, "version": VERSION.name},
     )
     return {name: list(rights) for name, rights in rows}
 
 
-def applied_revisions(connection: Connection) -> set[str]:
+def applied_revisions(connection: Connection, role: RoleFacts) -> set[str]:
     """The revisions that Alembic has written down; none in a database without its table.
 
     Raises:
         MigrationsUnknownError: the role may not read them.
     """
-    schema, readable = connection.execute(
-        text("SELECT current_schema()::text, has_table_privilege(to_regclass('alembic_version'), 'SELECT')")
-    ).one()
-    if schema is None or readable is False:
+    readable = connection.execute(
+        text(
+            "SELECT has_table_privilege(pg_class.oid, 'SELECT') FROM pg_class"
+            " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = :schema AND relname = :version"
+        ),
+        {"schema": SCHEMA, "version": VERSION.name},
+    ).scalar()
+    if role.schema is None or readable is False:
         raise MigrationsUnknownError("The role may not read the table alembic_version.")
     if readable is None:
         return set()
-    return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
+    return set(connection.execute(select(VERSION)).scalars())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ..budget import connections_needed
+from ..engine import SCHEMA
 from ..providers import PROVIDER, remedy, serves
 from .facts import (
     WRITES,
@@ -52,8 +53,8 @@ def in_server(server: ServerFacts) -> Iterator[str]:
 def in_role(role: RoleFacts) -> Iterator[str]:
     if role.schema is None:
         yield (
-            f"The role {role.name} may use no schema of its search_path: "
-            f"GRANT USAGE ON SCHEMA public TO {quoted(role.name)}, or on the schema that has the tables."
+            f"The role {role.name} may not use the schema {SCHEMA}: "
+            f"GRANT USAGE ON SCHEMA {quoted(SCHEMA)} TO {quoted(role.name)}."
         )
 
 
@@ -86,10 +87,9 @@ def in_direct(direct: DirectFacts) -> Iterator[str]:
     if direct.kind == "pooled":
         yield f"DATABASE_DIRECT_URL leads to a pooler in transaction mode: {remedy(PROVIDER, 'direct')}."
     if not direct.role.may_make_tables:
-        schema = direct.role.schema or "public"
         yield (
             f"The role {direct.role.name} of DATABASE_DIRECT_URL may not make tables, and migrations do: "
-            f"GRANT CREATE ON SCHEMA {quoted(schema)} TO {quoted(direct.role.name)}."
+            f"GRANT CREATE ON SCHEMA {quoted(SCHEMA)} TO {quoted(direct.role.name)}."
         )
 
 
@@ -99,7 +99,7 @@ def notes(facts: Facts, direct: DirectFacts | None) -> list[str]:
         *on_endpoint(facts.endpoint),
         *on_server(facts.server, facts.endpoint),
         *on_tables(facts.tables, facts.role),
-        *on_role(facts.role, direct),
+        *on_role(facts.role, facts.endpoint, direct),
     ]
 
 
@@ -129,13 +129,14 @@ def on_tables(tables: TableFacts, role: RoleFacts) -> Iterator[str]:
             yield f"The role {role.name} may only {', '.join(rights)} in {name}."
 
 
-def on_role(role: RoleFacts, direct: DirectFacts | None) -> Iterator[str]:
+def on_role(role: RoleFacts, endpoint: EndpointFacts, direct: DirectFacts | None) -> Iterator[str]:
     if role.schema and not role.may_make_tables and direct is None:
         yield f"The role {role.name} may not make tables: migrations need another role, in DATABASE_DIRECT_URL."
-    if direct and role.name == direct.role.name and role.may_make_tables:
+    migrates = role.name == direct.role.name if direct else not endpoint.is_local
+    if role.may_make_tables and migrates:
         yield (
             f"The service has the role of the migrations, {role.name}, which may change and drop tables: "
-            "deploy/roles.sql makes two roles."
+            "bash deploy/bootstrap.sh roles makes one of its own."
         )
 
 
