@@ -12,11 +12,13 @@ from cloudrun_postgres_template.tables import tables
 #: Google Cloud allows 30 characters for a service account's name; the longest suffix is -run or -job.
 LONGEST_ACCOUNT = 26
 
-#: The settings of the service's role, as in deploy/roles.sql, for a connection that signs in as another one.
+#: The settings of the service's role, for deploy/roles.sql and for a connection that signs in as another one. The first
+#: two times are what Cloud Run gives a request (timeoutSeconds in service.yaml), so that writing(deadline=120) may use
+#: all of it; DATABASE_DEADLINE is 30. The third costs the server a look at the client's socket each time.
 SERVICE_SETTINGS = {
     "search_path": "public",
     "statement_timeout": "120s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "120s",
     "client_connection_check_interval": "5s",
 }
 
@@ -47,7 +49,8 @@ def roles(answers: Mapping[str, Any]) -> dict[str, Any]:
     """The roles in the database: of the owner of the tables and of the service, and the accounts that have them.
 
     accounts: for each role the role of a service account, which signs in without a password and is its member; none
-    where the two roles sign in themselves. database, instance: what the accounts sign in to. service_options,
+    where the two roles sign in themselves. database, instance: what the accounts sign in to. settings: of the
+    service's role. service_options,
     job_options: what their connections begin with.
     """
     name = answers["project_slug"].replace("-", "_")
@@ -63,6 +66,7 @@ def roles(answers: Mapping[str, Any]) -> dict[str, Any]:
         "accounts": accounts,
         "database": answers["project_slug"].replace("-", "_"),
         "instance": place,
+        "settings": SERVICE_SETTINGS,
         "service_options": " ".join(f"-c {name}={value}" for name, value in SERVICE_SETTINGS.items()),
         "job_options": f"-c role={owner}",
     }

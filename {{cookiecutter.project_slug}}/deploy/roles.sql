@@ -91,16 +91,17 @@ BEGIN
 
   -- Settings of a role hold behind a pooler too, because they come with the login of the server connection.
   FOREACH role IN ARRAY ARRAY[migrations, service] LOOP
-    EXECUTE format('ALTER ROLE %I SET search_path = public', role);
+    EXECUTE format('ALTER ROLE %I SET search_path = {{ roles.settings.search_path }}', role);
   END LOOP;
   -- Building an index may last long; the job's time-out ends it.
   EXECUTE format('ALTER ROLE %I SET statement_timeout = 0', migrations);
-  -- As long as Cloud Run lets a request last (timeoutSeconds in service.yaml). DATABASE_DEADLINE ends sessions long before.
-  EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', service, '120s');
-  EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', service, '60s');
+  -- As long as Cloud Run lets a request last (timeoutSeconds in service.yaml). DATABASE_DEADLINE ends most sessions long
+  -- before: these are for a service that is no longer there to do it.
+  EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', service, '{{ roles.settings.statement_timeout }}');
+  EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', service, '{{ roles.settings.idle_in_transaction_session_timeout }}');
   -- How soon the server notices in the middle of a statement that its client has gone.
   BEGIN
-    EXECUTE format('ALTER ROLE %I SET client_connection_check_interval = %L', service, '5s');
+    EXECUTE format('ALTER ROLE %I SET client_connection_check_interval = %L', service, '{{ roles.settings.client_connection_check_interval }}');
   EXCEPTION WHEN invalid_parameter_value THEN
     RAISE NOTICE 'This server cannot notice that a client has gone: %', SQLERRM;
   END;

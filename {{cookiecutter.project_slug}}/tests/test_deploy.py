@@ -11,6 +11,7 @@ import yaml
 from app.database.budget import MIGRATIONS, TAGGED_INSTANCES, connections_needed, instances_that_fit
 {% if cookiecutter._providers[cookiecutter.provider].sign_in == "account" %}
 from app.database.driver import translate
+from app.database.url import parse
 {% endif %}
 from app.settings import Settings
 from migrations.lock import LONGEST_WAIT

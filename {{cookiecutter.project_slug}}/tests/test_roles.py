@@ -8,6 +8,7 @@ from tests.application import open_client
 from tests.conftest import DATABASE, Configure
 from tests.roles import ADMIN, OWNER, RUNTIME, make_roles
 from tests.servers import Endpoint, Postgres
+from tests.test_deploy import REVISION
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_service_changes_the_rows_of_every_table(connection: psycopg.Connection)
     [
         ("search_path", "public"),
         ("statement_timeout", "2min"),
-        ("idle_in_transaction_session_timeout", "1min"),
+        ("idle_in_transaction_session_timeout", "2min"),
         ("client_connection_check_interval", "5s"),
     ],
 )
@@ -59,6 +60,17 @@ def test_settings_come_with_the_role(connection: psycopg.Connection, setting: st
     """Also behind a pooler, which cannot lose them."""
     with connection:
         assert connection.execute("SELECT current_setting(%s)", [setting]).fetchone() == (value,)
+
+
+@pytest.mark.parametrize("limit", ["statement_timeout", "idle_in_transaction_session_timeout"])
+def test_role_lets_a_session_last_as_long_as_cloud_run_lets_a_request(
+    connection: psycopg.Connection, limit: str
+) -> None:
+    with connection:
+        setting = "SELECT setting::int / 1000 FROM pg_settings WHERE name = %s"
+        assert connection.execute(setting, [limit]).fetchone() == (REVISION["spec"]["timeoutSeconds"],), (
+            f"Raise {limit} in deploy/roles.sql, and run: bash deploy/bootstrap.sh roles"
+        )
 
 
 def test_table_of_a_later_migration_is_readable_at_once(postgres: Postgres, connection: psycopg.Connection) -> None:

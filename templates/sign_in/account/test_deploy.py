@@ -16,3 +16,10 @@ def test_socket_is_that_of_the_instance_in_the_annotation(configure: Configure) 
         configure(**values(container))
         instance = metadata["annotations"]["run.googleapis.com/cloudsql-instances"]
         assert translate(Settings().database_url)[0].query["host"] == f"/cloudsql/{instance}"
+
+
+def test_connections_of_the_service_begin_with_the_limits_of_a_request(configure: Configure) -> None:
+    configure(**values(SERVICE_CONTAINER))
+    options = parse(Settings().database_url).query["options"]
+    for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        assert f"-c {limit}={REVISION['spec']['timeoutSeconds']}s" in options
