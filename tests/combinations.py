@@ -136,10 +136,10 @@ def with_providers_in_turn(combinations: Sequence[Combination]) -> list[Combinat
     ]
 
 
-def one_for_each_provider_and_driver() -> list[Combination]:
+def one_for_each_provider_and_flavour() -> list[Combination]:
     return [
-        next(c for c in RENDERED if (c.provider, c.driver) == (provider, driver))
-        for provider, driver in product(PROVIDERS, DRIVERS)
+        next(c for c in RENDERED if (c.provider, c.flavour) == (provider, flavour))
+        for provider, flavour in product(PROVIDERS, ("sync", "async"))
     ]
 
 
@@ -154,9 +154,9 @@ each_engine = each(LIVE)
 each_without_an_owner = each(
     with_providers_in_turn([c for c in LIVE if c not in FLAVOURS]) + FLAVOURS + REST, rest=REST + FLAVOURS
 )
-#: The types depend on a provider only in files that are the same for all frameworks and strategies.
+#: The types depend on a provider only in files that are the same for all frameworks and strategies, and on its flavour.
 each_type = pytest.mark.parametrize(
-    "combination", list(dict.fromkeys([*SUPPORTED, *one_for_each_provider_and_driver()])), ids=str
+    "combination", list(dict.fromkeys([*SUPPORTED, *one_for_each_provider_and_flavour()])), ids=str
 )
 
 

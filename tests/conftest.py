@@ -15,12 +15,24 @@ from servers import INSTALL_SERVERS, PgBouncer, PostgresServer, ServerBinaries, 
 
 RecordProperty = Callable[[str, object], None]
 
-#: Single tests in these files take a minute. They begin first, so that in the end nobody waits for the last of them.
-LONG = ("test_owner_path.py", "test_services.py", "test_storm.py")
+#: Each of these takes up to a minute.
+LONG = ("test_owner_path.py::", "test_services.py::test_own_tests_pass", "test_storm.py::")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONG)
+    """Let each worker begin with some of the long tests, so that in the end nobody waits for the last of them.
+
+    pytest-xdist gives each worker a part of the list that hangs together, and what is left of it to others later.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if any(part in item.nodeid for part in LONG)]
+    others = [item for item in items if item not in long]
+    share = -(-len(others) // workers)
+    items[:] = [
+        item
+        for worker in range(workers)
+        for item in [*long[worker::workers], *others[worker * share : (worker + 1) * share]]
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

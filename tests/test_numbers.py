@@ -23,7 +23,7 @@ EACH = [(provider, strategy) for provider, row in PROVIDERS.items() for strategy
 NUMBERS = "concurrency or fit or maximum"
 
 #: Those whose numbers an owner changes: each strategy, and each limit that an endpoint may have.
-CHANGED = [("neon", "null_pool"), ("supabase", "queue_pool"), ("other", "layered_pool"), ("cloud_sql", "queue_pool")]
+CHANGED = [("neon", "null_pool"), ("supabase", "queue_pool"), ("other", "layered_pool")]
 
 
 @dataclass
